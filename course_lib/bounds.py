@@ -53,9 +53,7 @@ def jensen_gap(y: Tensor) -> Tensor:
     return log_mean_exp(log_y, 0) - log_y.mean()
 
 
-def monte_carlo_elbo(
-    z: Tensor, log_joint: Callable[[Tensor], Tensor], log_q: Callable[[Tensor], Tensor]
-) -> Tensor:
+def monte_carlo_elbo(z: Tensor, log_joint: Callable[[Tensor], Tensor], log_q: Callable[[Tensor], Tensor]) -> Tensor:
     r"""Estimate :math:`\mathcal L = E_{z \sim q}[\log p(x, z) - \log q(z)]` from samples of q.
 
     Lecture part "The variational approximation"; notebook 02.

@@ -15,9 +15,7 @@ from torch import Tensor
 from course_lib.distributions import LOG_2PI
 
 
-def linear_gaussian_posterior(
-    x: Tensor, W: Tensor, b: Tensor, sigma: float | Tensor
-) -> tuple[Tensor, Tensor]:
+def linear_gaussian_posterior(x: Tensor, W: Tensor, b: Tensor, sigma: float | Tensor) -> tuple[Tensor, Tensor]:
     r"""Return the exact posterior :math:`p(z|x) = \mathcal N(m(x), C)`.
 
     .. math:: C = \big(I + W^\top W / \sigma^2\big)^{-1}, \qquad m(x) = C\, W^\top (x - b) / \sigma^2

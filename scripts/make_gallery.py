@@ -8,6 +8,7 @@ model reached. Nothing is selected by hand.
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 import time
@@ -30,7 +31,7 @@ DEVICE = best_device()
 
 def mlp(sizes: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in itertools.pairwise(sizes):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -92,10 +93,7 @@ class Flow(nn.Module):
             log_det = log_det - log_scale.sum(-1)
             even, odd = odd, even
         z = torch.cat([even, odd], -1) * self.log_scale.exp()
-        if self.affine:
-            log_p = -0.5 * (z**2 + LOG_2PI)
-        else:
-            log_p = -F.softplus(z) - F.softplus(-z)
+        log_p = -0.5 * (z**2 + LOG_2PI) if self.affine else -F.softplus(z) - F.softplus(-z)
         return log_p.sum(-1) + self.log_scale.sum() + log_det
 
     def sample(self, n: int) -> Tensor:

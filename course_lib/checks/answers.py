@@ -1,0 +1,186 @@
+"""The narrow interface through which a check touches an answer, and what can go wrong on the way.
+
+A check calls a function or reads a plain value, nothing else: so the same check runs where the answer
+is a local object and where it lives in another process.
+"""
+
+from __future__ import annotations
+
+import linecache
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+PACKAGE = str(Path(__file__).parents[1])
+RECURSION_FRAMES = 250
+
+
+class Answer(Protocol):
+    """What a student handed in, wherever it lives."""
+
+    def call(self, *args: Any) -> Any:
+        """Call the answer; raises :class:`AnswerFailed` whatever goes wrong inside it."""
+
+    def value(self) -> Any:
+        """Read the answer as a plain value (a choice)."""
+
+
+class AnswerFailed(Exception):
+    """The answer could not be observed.
+
+    Attributes:
+        kind: ``"unanswered"``, ``"raised"``, ``"type"`` or ``"time"``.
+        says: one or two sentences to the student.
+        line: the student's line it happened at, or None.
+        error: the name of the exception's type, or None.
+    """
+
+    def __init__(self, kind: str, says: str, line: str | None = None, error: str | None = None) -> None:
+        super().__init__(says)
+        self.kind, self.says, self.line, self.error = kind, says, line, error
+
+
+class OutOfTime(BaseException):
+    """Raised in the student's code when its time is over; no ``except Exception`` swallows it."""
+
+
+class LocalAnswer:
+    """An answer in this process, which may compute for ``seconds`` in all."""
+
+    def __init__(self, name: str, thing: Any, seconds: float = 20.0) -> None:
+        self.name = name
+        self._thing = thing
+        self._seconds_left = seconds
+
+    def value(self) -> Any:
+        return self._thing
+
+    def call(self, *args: Any) -> Any:
+        if self._thing is None or self._thing is ...:
+            raise AnswerFailed("unanswered", f"{self.name} is not written yet.")
+        if not callable(self._thing):
+            raise AnswerFailed("type", f"{self.name} should be a function, but it is {_describe_type(self._thing)}.")
+        start = time.monotonic()
+        try:
+            with time_limit(max(self._seconds_left, 0.01)):
+                return self._thing(*args)
+        except NotImplementedError:
+            raise AnswerFailed("unanswered", f"{self.name} is not written yet.") from None
+        except KeyboardInterrupt:
+            raise
+        except OutOfTime:
+            line = _student_line(sys.exc_info()[2], self._thing)
+            says = f"{self.name} did not come to an end in time. Is there a loop that never stops?"
+            raise AnswerFailed("time", says, line) from None
+        except AnswerFailed:
+            raise
+        except BaseException as error:
+            raise AnswerFailed(
+                "raised",
+                _describe_error(self.name, error),
+                _student_line(error.__traceback__, self._thing),
+                type(error).__name__,
+            ) from None
+        finally:
+            self._seconds_left -= time.monotonic() - start
+
+
+def _describe_type(thing: Any) -> str:
+    if thing is None:
+        return "None"
+    if isinstance(thing, type):
+        return f"the class {thing.__name__}"
+    name = type(thing).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _describe_error(name: str, error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return f"{name} calls itself without end (RecursionError)."
+    if isinstance(error, SystemExit):
+        return f"{name} ends the whole program (exit() or sys.exit()); return the result instead."
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    text = text.strip().splitlines()[0][:300] if text.strip() else "no message"
+    return f"{name} raised {type(error).__name__}: {text}"
+
+
+def _student_line(trace: TracebackType | None, thing: Any) -> str | None:
+    """Return the innermost line of the student's own code, never one of ours or of a library."""
+    own_file = getattr(getattr(thing, "__code__", None), "co_filename", None)
+    found = None
+    steps = 0
+    while trace is not None and steps < RECURSION_FRAMES:
+        code = trace.tb_frame.f_code
+        library = code.co_filename.startswith((PACKAGE, sys.prefix, sys.base_prefix, "<frozen"))
+        if code.co_filename == own_file or not library:
+            text = linecache.getline(code.co_filename, trace.tb_lineno).strip()
+            found = f"line {trace.tb_lineno}" + (f":  {text}" if text else "")
+        trace = trace.tb_next
+        steps += 1
+    return found
+
+
+def tensors_from(result: Any, number_accepted: bool = False) -> tuple[Tensor, ...]:
+    """Read a returned tensor, or a tuple or list of tensors.
+
+    Raises:
+        AnswerFailed: it is something else; the message says what, and what to do.
+    """
+    if isinstance(result, tuple | list):
+        return tuple(_tensor(part, number_accepted) for part in result)
+    return (_tensor(result, number_accepted),)
+
+
+def _tensor(part: Any, number_accepted: bool) -> Tensor:
+    if isinstance(part, Tensor):
+        if part.is_sparse or part.is_quantized or part.dtype.is_complex:
+            raise AnswerFailed("type", f"The result is a {part.layout} tensor of dtype {part.dtype}.")
+        return part.as_subclass(Tensor)
+    if number_accepted and isinstance(part, int | float) and not isinstance(part, bool):
+        return torch.tensor(float(part), dtype=torch.float64)
+    remedy = {
+        "NoneType": " Is the `return` missing?",
+        "ndarray": " Stay in torch: leave out .numpy(), and use torch functions.",
+        "float": " Leave out .item() and float(): they cut the gradient.",
+        "int": " Leave out int().",
+        "method": " Are the parentheses of a call missing?",
+        "builtin_function_or_method": " Are the parentheses of a call missing?",
+        "function": " Are the parentheses of a call missing?",
+        "Normal": " That is a distribution; one of its methods gives the value.",
+    }.get(type(part).__name__, "")
+    raise AnswerFailed("type", f"The result is {_describe_type(part)}, not a tensor.{remedy}")
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise :class:`OutOfTime` inside the block after ``seconds``, where the platform can.
+
+    Only the main thread of a Unix process can be interrupted so; elsewhere there is no limit.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise OutOfTime
+
+    previous: Callable[..., Any] | int | None = signal.signal(signal.SIGALRM, stop)
+    # The alarm repeats, so that a student's `except BaseException` cannot swallow the only one.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

@@ -1,0 +1,197 @@
+"""What an exercise is: one declaration, from which the check, the hidden tests and their own tests come.
+
+An author writes an :class:`Exercise` (a function the student writes) or a :class:`Question` (a
+prediction chosen from a list); see docs/authoring.md.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib.checks.answers import Answer, tensors_from
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of one probe. All differ, so that an exchanged dimension shows."""
+
+    batch: int
+    dim: int
+    latent: int
+    samples: int
+    components: int
+
+
+SHOWN = Sizes(batch=2, dim=3, latent=1, samples=4, components=5)
+VISIBLE = (
+    SHOWN,
+    Sizes(batch=5, dim=4, latent=3, samples=6, components=2),
+    Sizes(batch=3, dim=2, latent=4, samples=5, components=6),
+)
+HIDDEN = (
+    Sizes(batch=6, dim=5, latent=2, samples=7, components=3),
+    Sizes(batch=2, dim=7, latent=5, samples=3, components=4),
+    Sizes(batch=9, dim=3, latent=4, samples=8, components=5),
+)
+ONE_POINT = Sizes(batch=1, dim=3, latent=2, samples=4, components=5)
+ONE_DIMENSION = Sizes(batch=4, dim=1, latent=2, samples=3, components=5)
+
+
+class Draw:
+    """A seeded source of probe inputs, never degenerate: no zeros, no unit sigmas, no equal sizes.
+
+    Everything is drawn in float64 on the CPU and then cast, so that the same seed gives the same numbers
+    in every dtype and on every device. With ``decimals`` the numbers are rounded, to be shown.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        sizes: Sizes = SHOWN,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+        decimals: int | None = None,
+    ) -> None:
+        self.sizes = sizes
+        self.dtype = dtype
+        self.device = torch.device(device)
+        self.decimals = decimals
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def _cast(self, values: Tensor) -> Tensor:
+        if self.decimals is not None:
+            values = values.round(decimals=self.decimals)
+        return values.to(self.device, self.dtype)
+
+    def normal(self, *shape: int, scale: float = 1.0, shift: float = 0.3) -> Tensor:
+        """Gaussian numbers, off centre so that no sum cancels by chance."""
+        values = torch.randn(*shape, generator=self._generator, dtype=torch.float64)
+        return self._cast(values * scale + shift)
+
+    def positive(self, *shape: int) -> Tensor:
+        """Positive numbers in [0.35, 0.85] and [1.3, 2.6], clear of 1, where squares and logs hide."""
+        uniform = torch.rand(*shape, generator=self._generator, dtype=torch.float64)
+        small = torch.rand(*shape, generator=self._generator, dtype=torch.float64) < 0.5
+        return self._cast(torch.where(small, 0.35 + 0.5 * uniform, 1.3 + 1.3 * uniform))
+
+    def simplex(self, *shape: int) -> Tensor:
+        """Probabilities that sum to one over the last dimension, all of them well above zero."""
+        logits = torch.randn(*shape, generator=self._generator, dtype=torch.float64)
+        probs = (0.8 * logits).softmax(-1)
+        if self.decimals is not None:
+            probs = probs.round(decimals=self.decimals + 1)
+            rest = 1 - probs[..., :-1].sum(-1, keepdim=True)
+            probs = torch.cat([probs[..., :-1], rest], -1)
+        return probs.to(self.device, self.dtype)
+
+    def integer(self, high: int) -> int:
+        """A whole number in [0, high)."""
+        return int(torch.randint(high, (), generator=self._generator))
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A named wrong answer: a short runnable implementation, and one sentence to the student."""
+
+    name: str
+    says: str
+    answer: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class EdgeCase:
+    """Inputs with a difficulty of their own, and what to say to an answer that only fails there."""
+
+    name: str
+    says: str
+    probe: Callable[[Draw], tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Property:
+    """Something every right answer has, checked without the reference.
+
+    ``violated`` returns a sentence with the numbers that show the violation, or None.
+    """
+
+    name: str
+    violated: Callable[[Answer, Draw], str | None]
+
+
+def call_and_read(answer: Answer, args: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """The usual way to observe an answer: call it once and read the tensors it returns."""
+    return tensors_from(answer.call(*args))
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A function that the student writes.
+
+    Attributes:
+        reference: the right answer; its name is the exercise's name, its parameters name the inputs.
+        points: what it is worth.
+        returns: one name and shape for each returned tensor, for messages: ``{"log_prob": "(batch,)"}``.
+        convention: the convention in force, printed when the check fails.
+        probe: draws the inputs.
+        misconceptions: named wrong answers, the most particular first.
+        alternatives: right answers written in other ways, which must be accepted.
+        properties: oracles that need no reference.
+        edge_cases: inputs with difficulties of their own.
+        gradients: names of the inputs through which gradients must flow as in the reference.
+        sums_over: the input whose last dimension is summed over, for "you took the mean".
+        observe: how the answer is observed; a sampler is observed through statistics of what it draws.
+        atol, rtol: tolerances of an observation that is not deterministic arithmetic.
+        number_accepted: a plain Python number is as good as a tensor of shape ().
+    """
+
+    reference: Callable[..., Any]
+    points: int
+    returns: dict[str, str]
+    convention: str
+    probe: Callable[[Draw], tuple[Any, ...]]
+    misconceptions: tuple[Misconception, ...]
+    alternatives: tuple[Callable[..., Any], ...] = ()
+    properties: tuple[Property, ...] = ()
+    edge_cases: tuple[EdgeCase, ...] = ()
+    gradients: tuple[str, ...] = ()
+    sums_over: str | None = None
+    observe: Callable[[Answer, tuple[Any, ...]], tuple[Tensor, ...]] = call_and_read
+    atol: float | None = None
+    rtol: float | None = None
+    number_accepted: bool = False
+    inputs: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", tuple(inspect.signature(self.reference).parameters))
+
+    @property
+    def name(self) -> str:
+        return str(self.reference.__name__)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prediction that the student chooses from a list.
+
+    Attributes:
+        name: the variable that holds the choice.
+        text: the question, in one line.
+        options: every option with the sentence said to a student who chose it.
+        correct: the right option.
+    """
+
+    name: str
+    points: int
+    text: str
+    options: dict[str, str]
+    correct: str
+
+    def __post_init__(self) -> None:
+        if self.correct not in self.options:
+            raise ValueError(f"{self.name}: the correct option {self.correct!r} is not among the options")

@@ -1,0 +1,288 @@
+"""Reviewing an answer: from an exercise's declaration to a report."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from course_lib.checks.answers import Answer, AnswerFailed
+from course_lib.checks.compare import Case, Observation, difference, expected, observe
+from course_lib.checks.diagnose import Diagnosis, diagnose
+from course_lib.checks.exercise import (
+    HIDDEN,
+    ONE_DIMENSION,
+    ONE_POINT,
+    SHOWN,
+    VISIBLE,
+    Draw,
+    Exercise,
+    Question,
+)
+from course_lib.checks.report import Report, show_shape, show_value
+
+VISIBLE_SEED = 20
+PRINTED_CHARACTERS = 400
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Cases that are judged together, and what to say to an answer that only fails here."""
+
+    name: str
+    says: str
+    cases: tuple[Case, ...]
+
+
+def stages(exercise: Exercise, seed: int | None = None) -> Iterator[Stage]:
+    """Yield the stages of a check in order; with a seed, on inputs the student has not seen."""
+    hidden = seed is not None
+    base = VISIBLE_SEED if seed is None else seed
+    sizes = HIDDEN if hidden else VISIBLE
+
+    def case(index: int, size: Any, dtype: torch.dtype = torch.float64, device: str = "cpu") -> Case:
+        rounded = 1 if size is SHOWN else None
+        return Case(exercise.probe(Draw(base + index, size, dtype, device, rounded)))
+
+    yield Stage("values", "", tuple(case(i, size) for i, size in enumerate(sizes)))
+    yield Stage(
+        "small sizes",
+        "Right for larger inputs, but not for a batch of one or a dimension of one. "
+        "Does a squeeze() without a dimension, or a broadcast, take it away?",
+        (case(10, ONE_POINT), case(11, ONE_DIMENSION)),
+    )
+    yield Stage(
+        "float32",
+        "Right for float64 inputs, but not for float32: a tensor created inside takes dtype and device "
+        "from its inputs.",
+        tuple(case(20 + i, size, torch.float32) for i, size in enumerate(sizes)),
+    )
+    if torch.cuda.is_available():
+        yield Stage(
+            "CUDA",
+            "Right on the CPU, but not on the GPU: a tensor created inside takes its device from the inputs.",
+            (case(30, sizes[-1], torch.float32, "cuda"),),
+        )
+    for i, edge in enumerate(exercise.edge_cases):
+        draws = [Draw(base + 40 + i, size) for size in sizes[-2:]]
+        yield Stage(edge.name, edge.says, tuple(Case(edge.probe(draw)) for draw in draws))
+    if exercise.gradients:
+        yield Stage(
+            "gradients",
+            "The values are right, but their gradients are not: compute with torch all the way, without "
+            ".detach(), .item(), .data, torch.tensor(...) or torch.no_grad().",
+            tuple(Case(exercise.probe(Draw(base + 60 + i, size)), exercise.gradients) for i, size in enumerate(sizes)),
+        )
+
+
+@contextmanager
+def _undisturbed(printed: io.StringIO) -> Iterator[None]:
+    """Keep prints, warnings and random states of an answer away from the student's notebook."""
+    with (
+        torch.random.fork_rng(),
+        warnings.catch_warnings(),
+        redirect_stdout(printed),
+        redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def review_exercise(exercise: Exercise, answer: Answer, seed: int | None = None) -> Report:
+    """Check an answer, stage by stage, and say what is wrong at the first that fails.
+
+    Args:
+        seed: None for the student's own check; a number for the hidden tests, whose report shows
+            neither inputs nor expected values.
+    """
+    printed = io.StringIO()
+    with _undisturbed(printed):
+        report = _review(exercise, answer, seed)
+    text = printed.getvalue()
+    if report.passed or not text or seed is not None:
+        return report
+    shortened = text[:PRINTED_CHARACTERS] + ("…" if len(text) > PRINTED_CHARACTERS else "")
+    return Report(**{**report.__dict__, "printed": shortened})
+
+
+def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
+    passed: list[tuple[Case, Observation]] = []
+    for stage in stages(exercise, seed):
+        want = [expected(exercise, case) for case in stage.cases]
+        got: list[Observation] = []
+        wrong: int | None = None
+        for index, case in enumerate(stage.cases):
+            got.append(observe(exercise, answer, case))
+            failed = got[-1].failed
+            if failed is not None and failed.kind in ("unanswered", "time"):
+                return _stopped(exercise, failed)
+            if wrong is None and difference(exercise, got[-1], want[index]):
+                wrong = index
+        if wrong is not None:
+            seen = list(zip(stage.cases, got, strict=True))
+            found = diagnose(exercise, seen, want, passed)
+            return _wrong(exercise, answer, stage, seen[wrong], want[wrong], found, seed)
+        passed += zip(stage.cases, want, strict=True)
+    for rule in exercise.properties:
+        violated = _violated(rule.violated, answer, seed)
+        if violated:
+            return _report(exercise, (violated,), misconception=rule.name)
+    says = f"Right on {'other inputs' if seed is not None else 'every input tried'}."
+    return Report(exercise.name, exercise.points, exercise.points, "right", (says,))
+
+
+def _violated(rule: Any, answer: Answer, seed: int | None) -> str | None:
+    try:
+        sentence: str | None = rule(answer, Draw(VISIBLE_SEED if seed is None else seed))
+        return sentence
+    except AnswerFailed as failure:
+        return failure.says
+
+
+def _stopped(exercise: Exercise, failed: AnswerFailed) -> Report:
+    if failed.kind == "unanswered":
+        says = "Write your answer where it says YOUR CODE HERE, run that cell, then run this one again."
+        return Report(exercise.name, 0, exercise.points, "unanswered", (failed.says, says))
+    return _report(exercise, (failed.says,), line=failed.line)
+
+
+def _wrong(
+    exercise: Exercise,
+    answer: Answer,
+    stage: Stage,
+    seen: tuple[Case, Observation],
+    right: Observation,
+    found: Diagnosis | None,
+    seed: int | None,
+) -> Report:
+    case, mine = seen
+    sentences: list[str] = []
+    if found:
+        sentences.append(found.says)
+    elif stage.says:
+        sentences.append(stage.says)
+    kind = difference(exercise, mine, right)
+    plain = _plain_difference(exercise, stage, mine, right, kind)
+    if plain and not (found and kind in ("value", "nan", "gradient", "dtype")):
+        sentences.append(plain)
+    if not found and kind == "value" and stage.name == "values":
+        seeds = (rule.violated for rule in exercise.properties)
+        sentences += [text for rule in seeds if (text := _violated(rule, answer, seed))][:1]
+    if seed is not None:
+        sentences.insert(0, "Right on the inputs you have seen, but not on others.")
+        shown: tuple[tuple[str, str], ...] = ()
+    else:
+        shown = _shown(exercise, case, mine, right, kind)
+    return _report(
+        exercise,
+        tuple(sentences),
+        misconception=found.name if found else None,
+        shown=shown,
+        line=mine.failed.line if mine.failed else None,
+    )
+
+
+def _plain_difference(exercise: Exercise, stage: Stage, mine: Observation, right: Observation, kind: str | None) -> str:
+    """Say what kind of difference there is, without any theory of why."""
+    if mine.failed:
+        return mine.failed.says
+    if kind == "gradient":
+        names = ", ".join(f"`{name}`" for name in mine.disconnected)
+        return f"No gradient reaches {names}."
+    if kind == "count":
+        names = ", ".join(exercise.returns)
+        return f"{len(right.values)} tensors are expected ({names}), {len(mine.values)} came."
+    if kind == "shape" and not stage.cases[0].gradients:
+        wanted = ", ".join(f"{name} {shape}" for name, shape in exercise.returns.items())
+        return (
+            f"The shape is not right. Expected: {wanted}, here "
+            f"{', '.join(show_shape(v) for v in right.values)}. "
+            f"Yours: {', '.join(show_shape(v) for v in mine.values)}."
+        )
+    if kind == "nan":
+        return "There is NaN in the result where a number is expected."
+    if kind == "dtype":
+        return (
+            f"The values are right, but the dtype is {mine.values[0].dtype} instead of {right.values[0].dtype}: "
+            "a tensor created inside takes dtype and device from its inputs."
+        )
+    if kind == "device":
+        return f"The result is on {mine.values[0].device} instead of {right.values[0].device}."
+    if kind == "in place":
+        return (
+            f"The values are right, but the input `{mine.changed_input}` has changed: avoid in-place operations "
+            "such as += or .clamp_() on the inputs."
+        )
+    if stage.name == "values":
+        return "The shape is right, the values are not."
+    return ""
+
+
+def _shown(
+    exercise: Exercise, case: Case, mine: Observation, right: Observation, kind: str | None
+) -> tuple[tuple[str, str], ...]:
+    if exercise.atol is not None or case.gradients or kind in ("in place", "dtype", "device"):
+        return ()
+    rows = [(name, show_value(arg)) for name, arg in zip(exercise.inputs, case.args, strict=True) if not callable(arg)]
+    for name, value in zip(exercise.returns, right.values, strict=False):
+        rows.append((f"expected {name}" if len(exercise.returns) > 1 else "expected", show_value(value)))
+    if not mine.failed:
+        names = list(exercise.returns) if len(mine.values) == len(exercise.returns) else []
+        for i, value in enumerate(mine.values[:3]):
+            label = f"your {names[i]}" if len(names) > 1 else "yours"
+            rows.append((label, show_value(value) if value.numel() <= 40 else f"shape {show_shape(value)}"))
+    return tuple(rows)
+
+
+def _report(
+    exercise: Exercise,
+    sentences: tuple[str, ...],
+    misconception: str | None = None,
+    shown: tuple[tuple[str, str], ...] = (),
+    line: str | None = None,
+) -> Report:
+    return Report(
+        exercise.name,
+        0,
+        exercise.points,
+        "wrong",
+        tuple(dict.fromkeys(s for s in sentences if s)),
+        misconception,
+        shown,
+        line,
+        exercise.convention,
+    )
+
+
+def review_question(question: Question, answer: Answer) -> Report:
+    """Check a choice."""
+    choice = answer.value()
+    options = {_normal(option): option for option in question.options}
+    listed = ", ".join(f'"{option}"' for option in question.options)
+    if choice is None or choice is ... or (isinstance(choice, str) and not choice.strip()):
+        says = f"Set {question.name} to one of {listed}, run that cell, then run this one again."
+        return Report(question.name, 0, question.points, "unanswered", (says,))
+    if not isinstance(choice, str) or _normal(choice) not in options:
+        shown = repr(choice)[:80] if isinstance(choice, str | int | float) else type(choice).__name__
+        says = f"{shown} is not one of the options. They are: {listed}."
+        return Report(question.name, 0, question.points, "wrong", (says,))
+    option = options[_normal(choice)]
+    status = "right" if option == question.correct else "wrong"
+    points = question.points if status == "right" else 0
+    return Report(
+        question.name,
+        points,
+        question.points,
+        status,
+        (question.options[option],),
+        misconception=None if status == "right" else option,
+    )
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.lower().split()).rstrip(".")
