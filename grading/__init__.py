@@ -1,0 +1,1 @@
+"""Building the notebooks and grading what students hand in, on top of nbgrader."""

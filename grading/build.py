@@ -1,0 +1,131 @@
+"""Building: source → executed solution → released notebook; and finding where they drifted apart."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import Config, PyFileConfigLoader
+
+from grading.course import ROOT, SOLUTIONS, CourseError, release_path, solution_path
+from grading.source import read_notebook, read_source
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+CELL_SECONDS = 300
+
+
+def nbgrader_config() -> Config:
+    """Return the configuration that plain nbgrader commands use."""
+    return PyFileConfigLoader("nbgrader_config.py", path=str(ROOT / "grading")).load_config()
+
+
+def same_source(one: NotebookNode, other: NotebookNode) -> bool:
+    """Whether two notebooks agree in everything but outputs."""
+
+    def bare(notebook: NotebookNode) -> list[tuple[str, str, str, dict[str, object]]]:
+        return [(cell.id, cell.cell_type, cell.source, dict(cell.metadata)) for cell in notebook.cells]
+
+    return bare(one) == bare(other) and one.metadata == other.metadata
+
+
+def needs_execution(topic: str) -> bool:
+    """Whether the committed solution is missing or was built from another source."""
+    path = solution_path(topic)
+    return not path.exists() or not same_source(read_source(topic), read_notebook(path))
+
+
+def build_solution(topic: str) -> None:
+    """Execute a topic's source and write the solution notebook beside it.
+
+    Raises:
+        CourseError: a cell fails; the message shows it. The notebook on disk stays as it was.
+    """
+    notebook = execute(read_source(topic), cwd=SOLUTIONS / topic)
+    _write(notebook, solution_path(topic))
+
+
+def execute(notebook: NotebookNode, cwd: Path) -> NotebookNode:
+    """Run a notebook from top to bottom and strip from its outputs what differs between runs."""
+    metadata = copy.deepcopy(notebook.metadata)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(cwd)}},
+    )
+    try:
+        client.execute(env={**os.environ, "PYTHONHASHSEED": "0"})
+    except CellExecutionError as error:
+        raise CourseError(f"{cwd.name}: a cell failed.\n{error}") from None
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            # A widget is dead without its kernel; the static picture in the same output stays.
+            output.get("data", {}).pop(WIDGET_VIEW, None)
+    notebook.metadata = metadata
+    return notebook
+
+
+def release(topic: str) -> None:
+    """Release a solution to students with nbgrader, and enter the assignment into the gradebook.
+
+    Raises:
+        CourseError: nbgrader could not; the message holds its log. The old release stays.
+    """
+    path = release_path(topic)
+    kept = path.read_bytes() if path.exists() else None
+    try:
+        generate(topic, nbgrader_config())
+    except CourseError:
+        if kept is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(kept)
+        raise
+
+
+def generate(topic: str, config: Config) -> None:
+    """Run nbgrader's generate_assignment under a configuration."""
+    result = NbGraderAPI(config=config).generate_assignment(topic, force=True, create=True)
+    if not result["success"]:
+        log = result.get("error") or result.get("log") or ""
+        raise CourseError(f"{topic}: nbgrader could not release it.\n{log[-2000:]}")
+
+
+def drift() -> list[str]:
+    """Return a sentence for every built file that does not come from its source, executing nothing."""
+    from grading.course import topics
+
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        config = nbgrader_config()
+        config.CourseDirectory.root = str(root)
+        config.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
+        for topic in topics():
+            if needs_execution(topic):
+                found.append(f"{solution_path(topic).relative_to(ROOT)} was not built from its source")
+                continue
+            shutil.copytree(SOLUTIONS / topic, root / "solutions" / topic)
+            generate(topic, config)
+            fresh = (root / "notebooks" / topic / f"{topic}.ipynb").read_bytes()
+            released = release_path(topic)
+            if not released.exists() or released.read_bytes() != fresh:
+                found.append(f"{released.relative_to(ROOT)} was not released from the committed solution")
+    return found
+
+
+def _write(notebook: NotebookNode, path: Path) -> None:
+    """Write whole or not at all, so that an interrupt never leaves half a notebook."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".ipynb.part")
+    nbformat.write(notebook, part)
+    part.replace(path)

@@ -1,0 +1,167 @@
+"""From an author's source to a notebook: jupytext's percent format, plus what the build adds.
+
+A cell with ``exercise="NAME"`` in its header holds the student's answer. From the declaration of that
+name the build adds nbgrader's metadata, and behind the cell the check with its hidden tests. A cell
+with ``setup=true`` becomes the setup cell. In Markdown, ``{{points NAME}}``, ``{{topic points}}``,
+``{{colab}}`` and ``{{repository}}`` are filled in. Cell ids come from the source, not from chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from course_lib.checks import TOPICS, find_exercise
+from course_lib.checks.exercise import Exercise, Question
+from grading.course import CourseError, repository, source_path
+
+CHECKED = "nbval-check-output"  # nbval compares the output of cells with this tag
+HIDDEN_TESTS = '### BEGIN HIDDEN TESTS\ncheck("{name}", seed={seed})\n### END HIDDEN TESTS'
+
+SETUP = """\
+# Finds the course, or installs it (in Colab, from the repository). Run this cell first.
+import importlib.util, os, subprocess, sys
+from pathlib import Path
+
+if importlib.util.find_spec("course_lib") is None:
+    clone = [p for p in Path.cwd().parents if (p / "course_lib" / "checks").is_dir()]
+    source = os.environ.get("LATENT_COURSE_SOURCE") or (str(clone[0]) if clone else "git+{repository}")
+    print("Installing the course, about a minute the first time ...")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", source]
+    if (done := subprocess.run(pip, capture_output=True, text=True)).returncode:
+        print(done.stderr[-800:])
+        raise SystemExit("The course could not be installed. Is there a network? Then run this cell again.")
+    importlib.invalidate_caches()
+
+from course_lib.checks import check, review, summary"""
+
+COLAB_BADGE = (
+    "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+    "(https://colab.research.google.com/github/{slug}/blob/main/notebooks/{topic}/{topic}.ipynb)"
+)
+
+
+def read_source(topic: str) -> NotebookNode:
+    """Return the notebook that a topic's source describes, not yet executed.
+
+    Raises:
+        CourseError: the source names an exercise that is not declared, or leaves one out.
+    """
+    return expand(source_path(topic).read_text(encoding="utf-8"), topic)
+
+
+def expand(text: str, topic: str) -> NotebookNode:
+    """Expand the text of a source; see :func:`read_source`."""
+    written = jupytext.reads(text, fmt="py:percent")
+    cells: list[NotebookNode] = []
+    named: list[str] = []
+    for cell in written.cells:
+        if cell.metadata.pop("setup", False):
+            cell.source = SETUP.replace("{repository}", repository())
+        name = cell.metadata.pop("exercise", None)
+        if cell.cell_type == "markdown":
+            cell.source = _fill_in(cell.source, topic)
+        if name is None:
+            cells.append(cell)
+            continue
+        try:
+            exercise = find_exercise(name)
+        except KeyError as error:
+            raise CourseError(f"{topic}: {error.args[0]}. Declare it in course_lib/checks first.") from None
+        named.append(name)
+        cells += _exercise_cells(cell, exercise)
+    declared = [exercise.name for exercise in TOPICS.get(topic, ())]
+    if sorted(named) != sorted(declared):
+        odd = sorted(set(declared) ^ set(named)) or sorted(name for name in named if named.count(name) > 1)
+        raise CourseError(f"{topic}: the source and the declarations do not hold the same exercises: {', '.join(odd)}")
+    notebook = nbformat.v4.new_notebook(
+        cells=_with_ids(cells),
+        metadata={
+            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+            "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
+        },
+    )
+    nbformat.validate(notebook)
+    return notebook
+
+
+def _exercise_cells(cell: NotebookNode, exercise: Exercise | Question) -> list[NotebookNode]:
+    """Return the answer's cell and its check."""
+    name = exercise.name
+    checking = nbformat.v4.new_code_cell(f'check("{name}")', metadata={"tags": [CHECKED]})
+    cell.id, checking.id = name, f"{name}-check"
+    if exercise.points == 0:  # the worked example: shown, not graded
+        return [cell, checking]
+    if "### BEGIN SOLUTION" not in cell.source:
+        raise CourseError(f"{name}: the cell has no ### BEGIN SOLUTION ... ### END SOLUTION")
+    cell.metadata.nbgrader = _nbgrader(name, solution=True)
+    if isinstance(exercise, Question):
+        cell.metadata.tags = ["question"]
+    else:
+        checking.source += "\n" + HIDDEN_TESTS.format(name=name, seed=hidden_seed(name))
+    checking.metadata.nbgrader = {**_nbgrader(checking.id, grade=True, locked=True), "points": exercise.points}
+    return [cell, checking]
+
+
+def _nbgrader(grade_id: str, grade: bool = False, solution: bool = False, locked: bool = False) -> dict[str, object]:
+    return {
+        "grade": grade,
+        "grade_id": grade_id,
+        "locked": locked,
+        "schema_version": 3,
+        "solution": solution,
+        "task": False,
+    }
+
+
+def hidden_seed(name: str) -> int:
+    """Return the seed of an exercise's hidden tests, the same in every build."""
+    return 1000 + zlib.crc32(name.encode()) % 1_000_000
+
+
+def _fill_in(text: str, topic: str) -> str:
+    slug = repository().removeprefix("https://github.com/")
+    text = text.replace("{{colab}}", COLAB_BADGE.format(slug=slug, topic=topic))
+    text = text.replace("{{repository}}", repository())
+    total = sum(exercise.points for exercise in TOPICS.get(topic, ()))
+    text = text.replace("{{topic points}}", _points(total))
+    return re.sub(r"\{\{points (\w+)\}\}", lambda match: _points(find_exercise(match[1]).points), text)
+
+
+def _points(number: int) -> str:
+    return f"{number} point" if number == 1 else f"{number} points"
+
+
+def _with_ids(cells: list[NotebookNode]) -> list[NotebookNode]:
+    """Give every cell a deterministic id: the exercise's name, or a digest of the source."""
+    seen: set[str] = set()
+    named = {exercise.name for topic in TOPICS.values() for exercise in topic}
+    for cell in cells:
+        if cell.id in named or cell.id.removesuffix("-check") in named:
+            seen.add(cell.id)
+            continue
+        digest = hashlib.sha256(cell.source.encode()).hexdigest()[:8]
+        count = 0
+        while f"{cell.cell_type}-{digest}-{count}" in seen:
+            count += 1
+        cell.id = f"{cell.cell_type}-{digest}-{count}"
+        seen.add(cell.id)
+    return cells
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Read a built notebook.
+
+    Raises:
+        CourseError: it is missing or cannot be read.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:
+        raise CourseError(f"{path} cannot be read ({error}): build it with `python -m grading build`") from error
