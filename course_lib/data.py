@@ -17,7 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SUBSET_FILE = Path(__file__).parent / "assets" / "mnist_subset.npz"
+ASSETS = Path(__file__).parent / "assets"
+SUBSET_FILE = ASSETS / "mnist_subset.npz"
+GALLERY_FILE = ASSETS / "gallery.npz"  # samples of models of the course, made by scripts/make_gallery.py
 CACHE_VARIABLE = "LATENT_COURSE_DATA"
 IDX_UINT8_MAGIC = 0x0800
 

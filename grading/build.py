@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config, PyFileConfigLoader
 
-from grading.course import ROOT, SOLUTIONS, CourseError, release_path, solution_path
+from grading.course import ROOT, SOLUTIONS, CourseError, release_path, solution_path, topics
 from grading.source import read_notebook, read_source
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -96,15 +96,13 @@ def generate(topic: str, config: Config) -> None:
     """Run nbgrader's generate_assignment under a configuration."""
     result = NbGraderAPI(config=config).generate_assignment(topic, force=True, create=True)
     if not result["success"]:
-        log = result.get("error") or result.get("log") or ""
+        log = (result.get("log") or "") + (result.get("error") or "")
         raise CourseError(f"{topic}: nbgrader could not release it.\n{log[-2000:]}")
 
 
 def drift() -> list[str]:
     """Return a sentence for every built file that does not come from its source, executing nothing."""
-    from grading.course import topics
-
-    found = []
+    found: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         config = nbgrader_config()

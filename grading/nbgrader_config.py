@@ -1,13 +1,19 @@
 """nbgrader's configuration; nbgrader_config.py in the repository's root loads it for plain nbgrader commands."""
 
+import os
+import sys
 from pathlib import Path
 
-from grading.preprocessors import CourseClearOutput, CourseClearSolutions
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import ClearOutput, ClearSolutions
 
+from grading.preprocessors import CourseClearOutput, CourseClearSolutions
+
 c = get_config()
 root = Path(__file__).resolve().parent.parent
+
+# nbgrader starts `alembic` by name: find it also where the environment was not activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 c.CourseDirectory.course_id = "latent-course"
 c.CourseDirectory.root = str(root)

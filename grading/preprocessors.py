@@ -13,6 +13,8 @@ EXPLORER = "explorer"
 class CourseClearSolutions(ClearSolutions):
     """Replaces a solution by a stub that says whose it is; a question keeps its line to choose in."""
 
+    code_stub: dict[str, str]
+
     def _replace_solution_region(self, cell: NotebookNode, language: str) -> bool:
         stubs = dict(self.code_stub)
         name = cell.metadata.get("nbgrader", {}).get("grade_id", "")

@@ -62,6 +62,7 @@ def expand(text: str, topic: str) -> NotebookNode:
     cells: list[NotebookNode] = []
     named: list[str] = []
     for cell in written.cells:
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines in the source
         if cell.metadata.pop("setup", False):
             cell.source = SETUP.replace("{repository}", repository())
         name = cell.metadata.pop("exercise", None)

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.data import load_images
+from course_lib.data import GALLERY_FILE, load_images
 from course_lib.devices import best_device
 from course_lib.distributions import LOG_2PI, gaussian_log_prob, log_mean_exp
 
@@ -184,8 +184,7 @@ def main(root: Path, minutes: float) -> None:
     ):
         reached = train(model, pixels, 60 * minutes)
         keep(name, model.sample, reached)
-    path = Path(__file__).parent.parent / "course_lib" / "assets" / "gallery.npz"
-    np.savez_compressed(path, **samples)
+    np.savez_compressed(GALLERY_FILE, **samples)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ class Report:
     @property
     def headline(self) -> str:
         word = {"right": "right", "wrong": "not right yet", "unanswered": "not answered yet"}[self.status]
+        if not self.max_points:
+            return f"{self.exercise}: {word} (an example, without points)"
         unit = "point" if self.max_points == 1 else "points"
         return f"{self.exercise}: {word} ({self.points} of {self.max_points} {unit})"
 

@@ -1,0 +1,108 @@
+"""Figures that everybody can read: colours told apart by colour-blind readers, and a text for those who see none."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+# Okabe and Ito, "Color universal design", 2008.
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+    "#000000",
+)
+CYCLE = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DPI = 90
+
+
+def new_figure(columns: int = 1, width: float = 4.6, height: float = 3.3, **grid: Any) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a row of axes, independent of pyplot's global state.
+
+    Args:
+        columns: number of axes.
+        width, height: inches of one of them.
+        grid: further arguments of ``Figure.subplots``, such as ``width_ratios``.
+    """
+    figure = Figure(figsize=(width * columns, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = list(figure.subplots(1, columns, squeeze=False, **grid)[0])
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_prop_cycle(color=CYCLE)
+    return figure, axes
+
+
+def label(axis: Axes, title: str, x: str, y: str) -> None:
+    """Give an axis its takeaway title and both labels."""
+    axis.set_title(title, fontsize=10.5, loc="left")
+    axis.set_xlabel(x)
+    axis.set_ylabel(y)
+
+
+def render_png(figure: Figure) -> bytes:
+    """Render a figure; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "latent-course"}):
+        figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def image_tag(png: bytes, alt: str) -> str:
+    """Return HTML that shows a picture, with its text for screen readers."""
+    data = base64.b64encode(png).decode()
+    return f'<img alt="{escape(alt)}" style="max-width:100%;background:white" src="data:image/png;base64,{data}">'
+
+
+class Picture:
+    """A rendered figure with its text: what the last line of a cell returns."""
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        self.png = render_png(figure)
+        self.alt = alt
+
+    def __repr__(self) -> str:
+        return f"[picture: {self.alt}]"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {
+            "text/plain": repr(self),
+            "text/html": image_tag(self.png, self.alt),
+            "image/png": base64.b64encode(self.png).decode(),
+        }
+
+
+def tile(images: Tensor, columns: int, gap: int = 2) -> Tensor:
+    """Lay out grey images ``(n, height, width)`` in rows of ``columns``, ``(rows·…, columns·…)``, gaps at zero."""
+    n, height, width = images.shape
+    rows = -(-n // columns)
+    canvas = images.new_zeros(rows * (height + gap) - gap, columns * (width + gap) - gap)
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def draw_images(axis: Axes, images: Tensor, columns: int, column_names: Sequence[str] = ()) -> None:
+    """Draw grey images ``(n, height, width)`` as one tiled picture, dark ink on white."""
+    canvas = tile(images, columns)
+    axis.imshow(canvas.max() - canvas, cmap="gray", interpolation="nearest")
+    step = images.shape[-1] + 2
+    axis.set_xticks([step * i + images.shape[-1] / 2 for i in range(len(column_names))], column_names)
+    axis.set_yticks([])
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
