@@ -14,7 +14,7 @@ from rich.table import Table
 
 from grading import build as building
 from grading import submissions as grading
-from grading.course import FEEDBACK, ROOT, CourseError, find_topic, topics
+from grading.course import ROOT, CourseError, find_topic, topics
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -83,7 +83,7 @@ def feedback(name: Topic, student: Students = None) -> None:
         console.print(f"{outcome.student}: no feedback: {outcome.problem}")
     if problems:
         raise typer.Exit(1)
-    console.print(f"Feedback is in {FEEDBACK.relative_to(ROOT)}/STUDENT/{find_topic(name)}/.")
+    console.print(f"Feedback is in grading/feedback/STUDENT/{find_topic(name)}/.")
 
 
 @app.command()

@@ -22,9 +22,12 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_SECONDS = 300
 
 
-def nbgrader_config() -> Config:
-    """Return the configuration that plain nbgrader commands use."""
-    return PyFileConfigLoader("nbgrader_config.py", path=str(ROOT / "grading")).load_config()
+def nbgrader_config(root: Path = ROOT) -> Config:
+    """Return the configuration that plain nbgrader commands use, for the course in ``root``."""
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT / "grading")).load_config()
+    config.CourseDirectory.root = str(root)
+    config.CourseDirectory.db_url = f"sqlite:///{root / 'grading' / 'gradebook.db'}"
+    return config
 
 
 def same_source(one: NotebookNode, other: NotebookNode) -> bool:
@@ -60,6 +63,7 @@ def execute(notebook: NotebookNode, cwd: Path) -> NotebookNode:
         timeout=CELL_SECONDS,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,
         store_widget_state=False,
         resources={"metadata": {"path": str(cwd)}},
     )
@@ -105,9 +109,8 @@ def drift() -> list[str]:
     found: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        config = nbgrader_config()
-        config.CourseDirectory.root = str(root)
-        config.CourseDirectory.db_url = f"sqlite:///{root / 'gradebook.db'}"
+        (root / "grading").mkdir()
+        config = nbgrader_config(root)
         for topic in topics():
             if needs_execution(topic):
                 found.append(f"{solution_path(topic).relative_to(ROOT)} was not built from its source")

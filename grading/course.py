@@ -8,9 +8,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS = ROOT / "solutions"
 NOTEBOOKS = ROOT / "notebooks"
-SUBMITTED = ROOT / "grading" / "submitted"
-AUTOGRADED = ROOT / "grading" / "autograded"
-FEEDBACK = ROOT / "grading" / "feedback"
 
 
 class CourseError(Exception):

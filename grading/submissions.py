@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
+from traitlets.config import Config
 
-from grading.build import nbgrader_config, release
-from grading.course import SUBMITTED, CourseError, find_topic
+from grading.build import generate, nbgrader_config
+from grading.course import ROOT, CourseError, find_topic
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -31,45 +33,49 @@ class Outcome:
     problem: str | None = None
 
 
-def submissions(topic: str, students: list[str] | None = None) -> list[str]:
+def submissions(topic: str, students: list[str] | None = None, root: Path = ROOT) -> list[str]:
     """Return the students who handed in a topic, under grading/submitted/STUDENT/TOPIC.
 
     Raises:
         CourseError: there is none, or a named student handed in nothing.
     """
-    found = sorted(path.parent.name for path in SUBMITTED.glob(f"*/{topic}") if path.is_dir())
+    folder = root / "grading" / "submitted"
+    found = sorted(path.parent.name for path in folder.glob(f"*/{topic}") if path.is_dir())
     for student in students or []:
         if student not in found:
-            raise CourseError(f"{student} handed in nothing for {topic}: there is no {SUBMITTED / student / topic}")
+            raise CourseError(f"{student} handed in nothing for {topic}: there is no {folder / student / topic}")
     chosen = students or found
     if not chosen:
-        raise CourseError(f"nothing was handed in for {topic}: put notebooks into {SUBMITTED}/STUDENT/{topic}/")
+        raise CourseError(f"nothing was handed in for {topic}: put notebooks into {folder}/STUDENT/{topic}/")
     return chosen
 
 
-def autograde(name: str, students: list[str] | None = None) -> Iterator[Outcome]:
+def autograde(name: str, students: list[str] | None = None, root: Path = ROOT) -> Iterator[Outcome]:
     """Grade every submission of a notebook with nbgrader; yield the outcomes as they come."""
     topic = find_topic(name)
-    chosen = submissions(topic, students)
-    config = nbgrader_config()
-    with Gradebook(config.CourseDirectory.db_url, config.CourseDirectory.course_id) as gradebook:
+    chosen = submissions(topic, students, root)
+    config = nbgrader_config(root)
+    with _gradebook(config) as gradebook:
         try:
             gradebook.find_assignment(topic)
+            known = True
         except MissingEntry:
-            release(topic)
+            known = False
+    if not known:
+        generate(topic, config)
     api = NbGraderAPI(config=config)
     for student in chosen:
         result = api.autograde(topic, student, force=True, create=True)
         if result["success"]:
-            yield _score(topic, student, config)
+            with _gradebook(config) as gradebook:
+                submission = gradebook.find_submission(topic, student)
+                yield Outcome(topic, student, submission.score, submission.max_score)
         else:
             yield Outcome(topic, student, problem=_reason(result))
 
 
-def _score(topic: str, student: str, config: object) -> Outcome:
-    with Gradebook(config.CourseDirectory.db_url, config.CourseDirectory.course_id) as gradebook:  # type: ignore[attr-defined]
-        submission = gradebook.find_submission(topic, student)
-        return Outcome(topic, student, submission.score, submission.max_score)
+def _gradebook(config: Config) -> Gradebook:
+    return Gradebook(config.CourseDirectory.db_url, config.CourseDirectory.course_id)
 
 
 def _reason(result: dict[str, str]) -> str:
@@ -80,10 +86,10 @@ def _reason(result: dict[str, str]) -> str:
     return (telling or lines or ["nbgrader gave no reason"])[-1][:300]
 
 
-def feedback(name: str, students: list[str] | None = None) -> Iterator[Outcome]:
+def feedback(name: str, students: list[str] | None = None, root: Path = ROOT) -> Iterator[Outcome]:
     """Write the feedback of every graded submission with nbgrader; yield what became of each."""
     topic = find_topic(name)
-    api = NbGraderAPI(config=nbgrader_config())
-    for student in submissions(topic, students):
+    api = NbGraderAPI(config=nbgrader_config(root))
+    for student in submissions(topic, students, root):
         result = api.generate_feedback(topic, student, force=True)
         yield Outcome(topic, student, problem=None if result["success"] else _reason(result))

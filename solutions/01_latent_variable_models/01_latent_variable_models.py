@@ -86,11 +86,12 @@ def gaussian_log_prob(x, mu, sigma):
 from course_lib.plots import BLACK, CYCLE, MARKERS, Picture, draw_images, label, new_figure
 
 figure, (axis,) = new_figure(width=6.5, height=3.1)
-grid = torch.linspace(-5, 5, 1001).unsqueeze(-1)
+grid = torch.linspace(-12, 13, 2501).unsqueeze(-1)
 for sigma, style in ((0.5, "-"), (1.0, "--"), (2.0, ":")):
     density = gaussian_log_prob(grid, torch.tensor([0.5]), torch.tensor([sigma])).exp()
     area = torch.trapezoid(density, grid.squeeze())
     axis.plot(grid, density, style, lw=2, label=f"σ = {sigma}, area {area:.3f}")
+axis.set_xlim(-6, 7)
 label(axis, "Wider means lower: the area stays 1", "x", "density p(x)")
 axis.legend(frameon=False)
 Picture(
@@ -467,8 +468,12 @@ explorers.monte_carlo
 # The same as a table, with your function. Every dimension is a copy of the one above, so the exact $\log p(x)$ is known,
 # and the columns show how far below it the estimate lies on average, and how much it moves. Numbers in nats.
 
+
 # %% tags=["nbval-check-output"]
-decoder = lambda z: 1.5 * torch.sin(1.2 * z) + 0.5 * z  # the decoder of the picture, in every dimension
+def decoder(z):
+    return 1.5 * torch.sin(1.2 * z) + 0.5 * z  # the decoder of the picture, in every dimension
+
+
 fine = torch.linspace(-8, 8, 4001, dtype=torch.float64).unsqueeze(-1)
 observed = torch.full((1,), 1.2, dtype=torch.float64)
 prior = gaussian_log_prob(fine, torch.zeros(1), torch.ones(1))
