@@ -100,7 +100,7 @@ def tile(images: Tensor, columns: int, gap: int = 2) -> Tensor:
 def draw_images(axis: Axes, images: Tensor, columns: int, column_names: Sequence[str] = ()) -> None:
     """Draw grey images ``(n, height, width)`` as one tiled picture, dark ink on white."""
     canvas = tile(images, columns)
-    axis.imshow(canvas.max() - canvas, cmap="gray", interpolation="nearest")
+    axis.imshow((canvas.max() - canvas).numpy(), cmap="gray", interpolation="nearest")
     step = images.shape[-1] + 2
     axis.set_xticks([step * i + images.shape[-1] / 2 for i in range(len(column_names))], column_names)
     axis.set_yticks([])

@@ -38,6 +38,11 @@ def diagnose(exercise: Exercise, got: Seen, want: Sequence[Observation], passed:
         want: what the reference does on them.
         passed: earlier cases with the right results; the answer was right there, so the candidate must be.
     """
+    values = [value for _, mine in got for value in mine.values]
+    nothing_finite = not any(value.isfinite().any() for value in values)
+    if any(mine.failed for _, mine in got) or (nothing_finite and not passed):
+        # An error speaks for itself, and NaN everywhere is like NaN everywhere: neither tells what was meant.
+        return None
     for candidate, implementation in _candidates(exercise):
         told_apart = False
         for (case, mine), right in zip(got, want, strict=True):
@@ -178,21 +183,21 @@ def _output_slips(
 
 def _constant(got: Sequence[Observation], want: Sequence[Observation]) -> Diagnosis | None:
     """Recognise results that are off by one and the same constant, or constant factor, everywhere."""
-    try:
-        mine = torch.cat([v.detach().double().flatten() for o in got for v in o.values])
-        right = torch.cat([v.detach().double().flatten() for o in want for v in o.values])
-    except RuntimeError:
+    pairs = [pair for one, other in zip(got, want, strict=True) for pair in zip(one.values, other.values, strict=False)]
+    if any(a.shape != b.shape for a, b in pairs) or any(
+        len(o.values) != len(w.values) for o, w in zip(got, want, strict=True)
+    ):
         return None
-    comparable = mine.shape == right.shape and len(mine) > 2 and bool((mine.isfinite() & right.isfinite()).all())
-    if not comparable:
+    mine, right = (torch.cat([pair[i].detach().double().flatten() for pair in pairs]) for i in (0, 1))
+    if len(mine) < 3 or not bool((mine.isfinite() & right.isfinite()).all()):
         return None
     offset, factor = mine - right, mine / right
-    if offset.std() < 1e-6 * offset.abs().mean():
+    if offset.abs().mean() > 1e-6 and offset.std() < 1e-6 * offset.abs().mean():
         return Diagnosis(
             "constant offset",
             f"Your values differ from the expected ones by the same constant everywhere, {offset.mean():+.4f}: "
             "is a normalising constant missing, or one too many?",
         )
-    if factor.isfinite().all() and factor.std() < 1e-6 * factor.abs().mean():
+    if factor.isfinite().all() and (factor - 1).abs().mean() > 1e-6 and factor.std() < 1e-6 * factor.abs().mean():
         return Diagnosis("constant factor", f"Your values are {factor.mean():.4g} times the expected ones, everywhere.")
     return None
