@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config, PyFileConfigLoader
 
-from grading.course import ROOT, SOLUTIONS, CourseError, release_path, solution_path, topics
+from grading.course import NOTEBOOKS, ROOT, SOLUTIONS, CourseError, release_path, solution_path, topics
 from grading.source import read_notebook, read_source
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -104,8 +104,12 @@ def generate(topic: str, config: Config) -> None:
         raise CourseError(f"{topic}: nbgrader could not release it.\n{log[-2000:]}")
 
 
-def drift() -> list[str]:
-    """Return a sentence for every built file that does not come from its source, executing nothing."""
+def drift(released: Path = NOTEBOOKS) -> list[str]:
+    """Return a sentence for every built file that does not come from its source, executing nothing.
+
+    Args:
+        released: the folder with the released notebooks.
+    """
     found: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -118,9 +122,9 @@ def drift() -> list[str]:
             shutil.copytree(SOLUTIONS / topic, root / "solutions" / topic)
             generate(topic, config)
             fresh = (root / "notebooks" / topic / f"{topic}.ipynb").read_bytes()
-            released = release_path(topic)
-            if not released.exists() or released.read_bytes() != fresh:
-                found.append(f"{released.relative_to(ROOT)} was not released from the committed solution")
+            path = released / topic / f"{topic}.ipynb"
+            if not path.exists() or path.read_bytes() != fresh:
+                found.append(f"{released.name}/{topic}/{topic}.ipynb was not released from the committed solution")
     return found
 
 

@@ -1,0 +1,71 @@
+"""Made-up submissions: released notebooks, filled in as five kinds of students would."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+from nbformat import NotebookNode
+
+from course_lib.checks import TOPICS, find_exercise
+from course_lib.checks.exercise import Exercise, Question
+from grading.course import release_path, solution_path
+from grading.source import read_notebook
+
+# A wrong answer in a notebook is one that the declaration names.
+WRONG = """
+from course_lib.checks import find_exercise
+
+{name} = find_exercise("{name}").misconceptions[0].answer
+"""
+
+
+def graded(topic: str) -> list[Exercise | Question]:
+    return [exercise for exercise in TOPICS[topic] if exercise.points]
+
+
+def untouched(topic: str) -> NotebookNode:
+    return read_notebook(release_path(topic))
+
+
+def fill_in(topic: str, right: Callable[[int], bool]) -> NotebookNode:
+    """Answer exercise number i rightly where ``right(i)``, else wrongly."""
+    notebook = untouched(topic)
+    solved = {cell.id: cell.source for cell in read_notebook(solution_path(topic)).cells}
+    names = [exercise.name for exercise in graded(topic)]
+    for cell in notebook.cells:
+        if cell.id not in names:
+            continue
+        exercise = find_exercise(cell.id)
+        if right(names.index(cell.id)):
+            cell.source = solved[cell.id]
+        elif isinstance(exercise, Question):
+            wrong = next(option for option in exercise.options if option != exercise.correct)
+            cell.source = f'{exercise.name} = "{wrong}"'
+        else:
+            cell.source = WRONG.format(name=exercise.name)
+    return notebook
+
+
+def points(topic: str, right: Callable[[int], bool]) -> dict[str, int]:
+    """Return the points that ``fill_in`` with the same argument deserves, by exercise."""
+    return {e.name: e.points if right(i) else 0 for i, e in enumerate(graded(topic))}
+
+
+def saved_by_colab(notebook: NotebookNode) -> NotebookNode:
+    """Change a notebook as Colab does on saving: format 4.0, no cell ids, metadata of its own."""
+    saved = copy.deepcopy(notebook)
+    saved.nbformat_minor = 0
+    saved.metadata = NotebookNode(
+        colab={"provenance": [], "toc_visible": True},
+        kernelspec={"name": "python3", "display_name": "Python 3"},
+        language_info={"name": "python"},
+    )
+    for i, cell in enumerate(saved.cells):
+        del cell["id"]
+        cell.metadata["id"] = f"Xy{i:010d}"
+        if cell.cell_type == "code":
+            cell.metadata["colab"] = {"base_uri": "https://localhost:8080/", "height": 35}
+            cell.metadata["outputId"] = f"out-{i}"
+            cell.execution_count = None
+    return saved
