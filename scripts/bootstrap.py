@@ -25,6 +25,7 @@ REASONS = [
     ("Failed to establish a new connection", "the package registry cannot be reached: is there a network?"),
     ("Temporary failure in name resolution", "the package registry cannot be reached: is there a network?"),
     ("Connection refused", "the package registry cannot be reached: is there a network?"),
+    ("from versions: none", "the package registry cannot be reached: is there a network?"),
     ("Read timed out", "the package registry does not answer: try again in a while"),
     ("No matching distribution found", "the package registry does not have what is needed"),
 ]
