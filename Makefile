@@ -4,6 +4,7 @@ CANDIDATES := python3 python3.13 python3.12 python3.11 python3.14 python
 PYTHON ?= $(shell for p in $(CANDIDATES); do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 VENV := .venv/bin
+START := notebooks/00_start_here/00_start_here.ipynb
 JOBS ?= 2
 # JupyterLab refuses to run as root unless told so, as in a container.
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
@@ -16,7 +17,7 @@ help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1	/' | expand -t 14
 
 lab: env ## Open the course in JupyterLab (LAB_ARGS="--no-browser --port 9999" to change how)
-	@$(VENV)/jupyter lab $(ROOT_FLAG) $(LAB_ARGS) notebooks/00_start_here/00_start_here.ipynb
+	@$(VENV)/jupyter lab $(ROOT_FLAG) --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/$(START) $(LAB_ARGS)
 
 test: env lint ## Run every test
 	@$(VENV)/python -m pytest -n $(JOBS) --dist worksteal tests
