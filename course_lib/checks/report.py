@@ -116,7 +116,7 @@ class CheckFailed(Exception):
         self.report = report
 
     def _render_traceback_(self) -> list[str]:
-        return [str(self)]
+        return [self.report.headline]
 
 
 def show_value(value: Any) -> str:

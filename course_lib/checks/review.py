@@ -69,7 +69,7 @@ def stages(exercise: Exercise, seed: int | None = None) -> Iterator[Stage]:
             (case(30, sizes[-1], torch.float32, "cuda"),),
         )
     for i, edge in enumerate(exercise.edge_cases):
-        draws = [Draw(base + 40 + i, size) for size in sizes[-2:]]
+        draws = [Draw(base + 40 + i, size, decimals=1 if size is SHOWN else None) for size in sizes[:2]]
         yield Stage(edge.name, edge.says, tuple(Case(edge.probe(draw)) for draw in draws))
     if exercise.gradients:
         yield Stage(
