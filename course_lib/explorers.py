@@ -189,7 +189,7 @@ def draw_monte_carlo(samples: int, dim: int, sigma: float) -> tuple[Figure, str]
         "estimate of log p(x) (nats)",
         "one dot an estimate",
     )
-    right.legend(loc="upper left", frameon=False, fontsize=8)
+    right.legend(loc="upper left", framealpha=0.9, edgecolor="none", fontsize=8)
     alt = (
         f"Left: a bent decoder with a band of two sigma = {2 * sigma:.2f}, prior samples, and the observed x. Right: "
         f"{_REPEATS} Monte Carlo estimates of log p(x), dimension {dim}, {samples} samples each; their mean is "
@@ -237,9 +237,8 @@ def draw_jensen(spread: float, share: float) -> tuple[Figure, str]:
     axis.plot([mean], [math.log(mean)], "s", color=GREEN, ms=9, label=f"log E[y] = {math.log(mean):.2f}, on the curve")
     axis.plot([mean], [expected_log], "D", color=RED, ms=8, label=f"E[log y] = {expected_log:.2f}, on the chord")
     axis.plot([mean, mean], [expected_log, math.log(mean)], color=ORANGE, lw=4, alpha=0.7, zorder=1)
-    axis.text(
-        mean - 0.02 * float(y[-1]), (expected_log + math.log(mean)) / 2, f"gap {gap:.2f}", va="center", fontsize=10
-    )
+    middle = (expected_log + math.log(mean)) / 2
+    axis.text(mean - 0.02 * float(y[-1]), middle, f"gap {gap:.2f}", ha="right", va="center", fontsize=10)
     axis.set_ylim(min(-3.2, math.log(low) - 0.3), math.log(float(y[-1])) + 0.4)
     label(axis, f"Spread {spread:.2f} opens a gap of {gap:.2f} nats between log E[y] and E[log y]", "y", "log y (nats)")
     axis.legend(loc="lower right", frameon=False, fontsize=8.5)
