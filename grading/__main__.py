@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from nbgrader.api import Gradebook
-from nbgrader.plugins import CsvExportPlugin
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import SAWarning
 
 from grading import build as building
+from grading import export as exporting
 from grading import submissions as grading
 from grading.course import ROOT, CourseError, find_topic, topics
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     help="Build the notebooks, and grade what students hand in. Plain `nbgrader` commands work beside it.",
 )
 console = Console()
+warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own queries raise them
 
 Topic = Annotated[str, typer.Argument(help="A notebook by name or number: 02_jensen_entropy_kl, or 02.")]
 Students = Annotated[list[str] | None, typer.Option("--student", "-s", help="Only this student (repeatable).")]
@@ -90,14 +91,11 @@ def feedback(name: Topic, student: Students = None) -> None:
 def export(
     to: Annotated[Path, typer.Option("--to", help="The CSV file to write.")] = ROOT / "grading" / "grades.csv",
 ) -> None:
-    """Write all grades to a CSV file."""
-    config = building.nbgrader_config()
-    exporter = CsvExportPlugin(config=config)
-    exporter.to = str(to)
-    exporter.log.setLevel(logging.WARNING)
-    with Gradebook(config.CourseDirectory.db_url, config.CourseDirectory.course_id) as gradebook:
-        exporter.export(gradebook)
+    """Write all grades to a CSV file; a submission that could not be graded has a status instead of a score."""
+    failed = exporting.export(to)
     console.print(f"Grades are in {to}.")
+    for topic, student in failed:
+        console.print(f"{student}: {topic} was handed in but not graded; its score is left empty.")
 
 
 def main() -> None:

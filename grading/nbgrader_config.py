@@ -33,6 +33,3 @@ c.GenerateAssignment.preprocessors = [replaced.get(step, step) for step in stock
 # Cells that draw or train for show earn nothing; skipping them keeps grading quick.
 c.Execute.skip_cells_with_tag = "show"
 c.Execute.timeout = 60
-
-c.ExportApp.plugin_class = "nbgrader.plugins.export.CsvExportPlugin"
-c.CsvExportPlugin.to = str(root / "grading" / "grades.csv")

@@ -15,6 +15,7 @@ from grading.build import generate, nbgrader_config
 from grading.course import ROOT, CourseError, find_topic
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Invalid|Missing)\w*:")
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,12 @@ def _gradebook(config: Config) -> Gradebook:
 
 
 def _reason(result: dict[str, str]) -> str:
-    """Return the line of nbgrader's log that says why."""
-    text = ANSI.sub("", (result.get("error") or "") + "\n" + (result.get("log") or ""))
+    """Return the line of nbgrader's log that says why: the innermost exception, not the wrappers around it."""
+    text = ANSI.sub("", (result.get("log") or "") + "\n" + (result.get("error") or ""))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if "ERROR" in line or "Error" in line]
-    return (telling or lines or ["nbgrader gave no reason"])[-1][:300]
+    raised = [line for line in lines if EXCEPTION.match(line) and "NbGraderException" not in line]
+    errors = [line.removeprefix("[ERROR] ") for line in lines if line.startswith("[ERROR]")]
+    return (raised or errors or lines or ["nbgrader gave no reason"])[0][:300]
 
 
 def feedback(name: str, students: list[str] | None = None, root: Path = ROOT) -> Iterator[Outcome]:

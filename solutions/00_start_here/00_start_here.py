@@ -96,7 +96,7 @@ def independent_log_prob(probs):
 # what the check has to say, without failing the cell.
 
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "show"]
 def product_first(probs):
     return probs.prod(-1).log()
 
@@ -107,7 +107,7 @@ review("independent_log_prob", product_first)
 # And somebody else averaged where a sum belongs:
 
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "show"]
 def average(probs):
     return probs.log().mean(-1)
 
@@ -193,7 +193,7 @@ def log_mean_exp(log_values, dim):
 # %% [markdown]
 # Your function at work, on numbers that `exp` cannot hold:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "show"]
 log_likelihoods = torch.tensor([-900.0, -901.0, -903.0])
 print(f"typed as it stands: {log_likelihoods.exp().mean().log():.3f}")
 print(f"log_mean_exp:       {log_mean_exp(log_likelihoods, 0):.3f}")

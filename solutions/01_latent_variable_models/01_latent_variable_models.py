@@ -281,7 +281,7 @@ Picture(
 # and take one Gaussian for each of the digits 0, 1 and 7. The labels are used only to place the Gaussians; your
 # posterior then names the digit of images it has never seen.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "show"]
 from course_lib.data import load_images
 
 chosen = torch.tensor([0, 1, 7])
@@ -472,7 +472,7 @@ explorers.monte_carlo
 # and the columns show how far below it the estimate lies on average, and how much it moves. Numbers in nats.
 
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "show"]
 def decoder(z):
     return 1.5 * torch.sin(1.2 * z) + 0.5 * z  # the decoder of the picture, in every dimension
 

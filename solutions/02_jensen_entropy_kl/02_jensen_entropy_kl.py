@@ -298,7 +298,7 @@ def monte_carlo_kl(z, log_q, log_p):
 # %% [markdown]
 # Ten thousand terms of such a mean, for $q = \mathcal N(0, 1)$ and $p = \mathcal N(1, 1.5)$:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "show"]
 q, p = torch.distributions.Normal(0.0, 1.0), torch.distributions.Normal(1.0, 1.5)
 z = torch.randn(10_000, generator=torch.Generator().manual_seed(2))
 terms = q.log_prob(z) - p.log_prob(z)
@@ -447,7 +447,7 @@ def linear_gaussian_evidence(x, W, b, sigma):
 # We take the exact posterior for $q$, and then distort it: shift it, or stretch it. Each line is one $q$; the ELBO comes
 # from your samples, the KL from the exact posterior.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "show"]
 W = torch.tensor([[1.2, 0.3], [-0.5, 1.0], [0.8, -0.7]], dtype=torch.float64)
 b, sigma = torch.tensor([0.2, -0.1, 0.4], dtype=torch.float64), torch.tensor(0.6, dtype=torch.float64)
 x = torch.tensor([[1.0, 0.5, -0.8]], dtype=torch.float64)
@@ -516,7 +516,7 @@ tightness_prediction = "falls by 2"
 #
 # Take $q$ to be the exact posterior, where the bound must be tight, and compare both readings with $\log p(x)$.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "show"]
 torch.manual_seed(0)
 z = posterior.sample((500_000,))
 first = log_joint(z).mean().item()
@@ -542,7 +542,7 @@ entropy_sign = "minus E[log q]"
 # `linear_gaussian_evidence` for the exact $\log p(x)$ of images it has not seen: digits, the same digits upside
 # down, and the same pixels shuffled.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "show"]
 from course_lib.data import load_images
 
 train, test = load_images("train").flat(torch.float64), load_images("test")

@@ -8,11 +8,11 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from nbgrader.plugins import CsvExportPlugin
 from submissions import fill_in, graded, points, saved_by_colab, untouched
 
 from grading.build import nbgrader_config
 from grading.course import SOLUTIONS, CourseError, topics
+from grading.export import export
 from grading.submissions import autograde, feedback, submissions
 
 
@@ -87,21 +87,23 @@ def test_a_broken_submission_stops_nobody_and_the_rest_is_exported_with_feedback
     assert outcomes["d_noisy"].points == full, "printing and warnings cost nothing"
     for student in ("b_broken", "c_empty"):
         assert outcomes[student].points is None
-        assert outcomes[student].problem
+        assert "JSON" in outcomes[student].problem, outcomes[student].problem
 
     written = {outcome.student: outcome for outcome in feedback(topic, ["a_good"], root=root)}
     assert written["a_good"].problem is None
     page = root / "grading" / "feedback" / "a_good" / topic / f"{topic}.html"
     assert "log_mean_exp: right" in page.read_text()
 
-    config = nbgrader_config(root)
-    exporter = CsvExportPlugin(config=config)
-    exporter.to = str(tmp_path / "grades.csv")
-    with Gradebook(config.CourseDirectory.db_url, config.CourseDirectory.course_id) as gradebook:
-        exporter.export(gradebook)
+    failed = export(tmp_path / "grades.csv", root)
     with (tmp_path / "grades.csv").open() as file:
         rows = {row["student_id"]: row for row in csv.DictReader(file)}
     assert float(rows["a_good"]["score"]) == full
+    assert float(rows["a_good"]["max_score"]) == full
+    assert rows["a_good"]["status"] == "graded"
+    for student in ("b_broken", "c_empty"):
+        assert rows[student]["status"] == "not graded"
+        assert rows[student]["score"] == "", "not graded is not zero"
+    assert {student for _, student in failed} == {"b_broken", "c_empty"}
 
 
 def test_nothing_handed_in_is_said_with_the_remedy(tmp_path):
