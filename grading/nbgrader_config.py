@@ -33,3 +33,5 @@ c.GenerateAssignment.preprocessors = [replaced.get(step, step) for step in stock
 # Cells that draw or train for show earn nothing; skipping them keeps grading quick.
 c.Execute.skip_cells_with_tag = "show"
 c.Execute.timeout = 60
+# A kernel's notes on its transport are not for the instructor; its history is for nobody.
+c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=40"]

@@ -7,6 +7,7 @@ is a local object and where it lives in another process.
 from __future__ import annotations
 
 import linecache
+import numbers
 import signal
 import sys
 import threading
@@ -143,12 +144,17 @@ def tensors_from(result: Any, number_accepted: bool = False) -> tuple[Tensor, ..
     return (_tensor(result, number_accepted),)
 
 
+def is_number(thing: Any) -> bool:
+    """Whether a thing is a plain number, of Python or of numpy."""
+    return isinstance(thing, numbers.Real) and not isinstance(thing, bool)
+
+
 def _tensor(part: Any, number_accepted: bool) -> Tensor:
     if isinstance(part, Tensor):
         if part.is_sparse or part.is_quantized or part.dtype.is_complex:
             raise AnswerFailed("type", f"The result is a {part.layout} tensor of dtype {part.dtype}.")
         return part.as_subclass(Tensor)
-    if number_accepted and isinstance(part, int | float) and not isinstance(part, bool):
+    if number_accepted and is_number(part):
         return torch.tensor(float(part), dtype=torch.float64)
     remedy = {
         "NoneType": " Is the `return` missing?",

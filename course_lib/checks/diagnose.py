@@ -7,6 +7,7 @@ each together.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from course_lib.checks.compare import Case, Observation, difference, observe, reference_answer
-from course_lib.checks.exercise import Exercise, call_and_read
+from course_lib.checks.exercise import Exercise, Misconception, call_and_read
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,45 @@ def diagnose(exercise: Exercise, got: Seen, want: Sequence[Observation], passed:
         else:
             if told_apart and _right_on(exercise, implementation, passed):
                 return candidate
-    return _constant([mine for _, mine in got], want)
+    pairs = [pair for (_, mine), right in zip(got, want, strict=True) for pair in _paired(mine, right)]
+    if not pairs or any(mine.shape != right.shape for mine, right in pairs):
+        return None
+    return (None if passed else _two_terms(exercise, got, want)) or _constant([mine for _, mine in got], want)
+
+
+def _paired(mine: Observation, right: Observation) -> list[tuple[Tensor, Tensor]]:
+    """Return the values of two observations side by side, or nothing if they are not equally many."""
+    return list(zip(mine.values, right.values, strict=True)) if len(mine.values) == len(right.values) else []
+
+
+def _two_terms(exercise: Exercise, got: Seen, want: Sequence[Observation]) -> Diagnosis | None:
+    """Recognise two declared mistakes in different terms of a formula: what each changes adds up."""
+    if exercise.observe is not call_and_read or any(case.gradients for case, _ in got):
+        return None
+    right = _flat(want)
+    mine = _flat([observation for _, observation in got])
+    if mine is None or right is None or mine.shape != right.shape:
+        return None
+    changes: list[tuple[Misconception, Tensor]] = []
+    for misconception in exercise.misconceptions:
+        answer = reference_answer(exercise, misconception.answer)
+        theirs = _flat([observe(exercise, answer, case) for case, _ in got])
+        if theirs is not None and theirs.shape == right.shape and not torch.allclose(theirs, right):
+            changes.append((misconception, theirs - right))
+    for (first, one), (second, other) in itertools.combinations(changes, 2):
+        if torch.allclose(right + one + other, mine, rtol=1e-7, atol=1e-7):
+            says = f"Two things. {first.says} And: {second.says}"
+            return Diagnosis(f"{first.name} + {second.name}", says)
+    return None
+
+
+def _flat(observations: Sequence[Observation]) -> Tensor | None:
+    """Return all values of some observations as one vector, or None if there are none, or not all finite."""
+    values = [value.detach().double().flatten() for observation in observations for value in observation.values]
+    if any(observation.failed for observation in observations) or not values:
+        return None
+    flat = torch.cat(values)
+    return flat if bool(flat.isfinite().all()) else None
 
 
 def _right_on(exercise: Exercise, implementation: Callable[..., Any], passed: Seen) -> bool:
@@ -183,13 +222,8 @@ def _output_slips(
 
 def _constant(got: Sequence[Observation], want: Sequence[Observation]) -> Diagnosis | None:
     """Recognise results that are off by one and the same constant, or constant factor, everywhere."""
-    pairs = [pair for one, other in zip(got, want, strict=True) for pair in zip(one.values, other.values, strict=False)]
-    if any(a.shape != b.shape for a, b in pairs) or any(
-        len(o.values) != len(w.values) for o, w in zip(got, want, strict=True)
-    ):
-        return None
-    mine, right = (torch.cat([pair[i].detach().double().flatten() for pair in pairs]) for i in (0, 1))
-    if len(mine) < 3 or not bool((mine.isfinite() & right.isfinite()).all()):
+    mine, right = _flat(got), _flat(want)
+    if mine is None or right is None or len(mine) < 3:
         return None
     offset, factor = mine - right, mine / right
     if offset.abs().mean() > 1e-6 and offset.std() < 1e-6 * offset.abs().mean():

@@ -975,7 +975,7 @@ LINEAR_GAUSSIAN_POSTERIOR = Exercise(
     convention="z ~ N(0, I), x = W z + b + noise, W is (dim, latent), sigma is the standard deviation of the noise. "
     "The mean has one row per data point; the covariance is the same for all.",
     probe=_linear_probe,
-    gradients=("x", "W", "b", "sigma"),
+    gradients=("x", "W", "b"),
     misconceptions=(
         Misconception(
             "prior precision forgotten",
@@ -1133,7 +1133,7 @@ LINEAR_GAUSSIAN_EVIDENCE = Exercise(
     convention="z ~ N(0, I), x = W z + b + noise, W is (dim, latent), sigma is the standard deviation of the noise. "
     "log p(x) is one value per data point, (batch,), in nats.",
     probe=_linear_probe,
-    gradients=("x", "W", "b", "sigma"),
+    gradients=("x", "W", "b"),
     sums_over="x",
     misconceptions=(
         Misconception(

@@ -306,6 +306,12 @@ def _repeatable(answer: Answer, draw: Draw) -> str | None:
         )
     if any(torch.equal(a, b) for a, b in zip(first, other, strict=True)):
         return "Another seed must give other samples: draw z and x with the generator as it comes, without seeding it."
+    generator = torch.Generator(device=parameters[1].device).manual_seed(seed)
+    (_, x), (_, later) = (tensors_from(answer.call(50, *parameters, generator)) for _ in range(2))
+    if torch.equal(x, later):
+        return (
+            "Drawing twice from the same generator gave the same samples: use it as it comes, without seeding anything."
+        )
     return None
 
 
@@ -917,7 +923,7 @@ MONTE_CARLO_LOG_LIKELIHOOD = Exercise(
     convention="Monte Carlo samples come in front, z is (samples, batch, latent_dim). sigma is the standard deviation "
     "of p(x|z). The result is in nats, one value per data point.",
     probe=_monte_carlo_probe,
-    gradients=("x", "z", "sigma"),
+    gradients=("x", "z"),
     sums_over=None,
     misconceptions=(
         Misconception(

@@ -256,6 +256,10 @@ def test_a_batch_by_batch_result_is_recognised():
         (lambda mq, sq, mp, sp: reference_kl(mq, sq, mp, sp) + 3, ("same constant", "+3.0000")),
         (lambda mq, sq, mp, sp: reference_kl(mq, sq, mp, sp) * 3, ("3 times",)),
         (lambda mq, sq, mp, sp: reference_kl(mq, sq, mp, sp).unsqueeze(-1), ("extra dimension of size one",)),
+        (
+            lambda mq, sq, mp, sp: ((sq / sp).log() + ((sq / sp) ** 2 + ((mq - mp) / sp) ** 2) / 2).sum(-1),
+            ("logarithm is upside down", "-½ for each dimension is missing"),
+        ),
         (lambda mq, sq, mp, sp: reference_kl(mq, sq, mp, sp) / 0.6931471805599453, ("bits",)),
     ],
 )
@@ -323,6 +327,11 @@ def test_check_finds_the_answer_by_its_name_and_raises_if_it_is_wrong(capsys):
 def test_a_misspelt_exercise_is_named_with_the_nearest():
     with pytest.raises(KeyError, match="gaussian_kl"):
         check("gausian_kl")
+
+
+@pytest.mark.parametrize("number", [float, np.float32, np.float64, lambda gap: gap])
+def test_a_plain_number_is_as_good_as_a_scalar_tensor_where_the_docstring_says_scalar(number):
+    assert review("jensen_gap", lambda y: number(y.mean().log() - y.log().mean())).passed
 
 
 @pytest.mark.parametrize("choice", ["yes", " Yes ", "YES."])
