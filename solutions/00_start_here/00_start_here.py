@@ -120,6 +120,9 @@ review("independent_log_prob", average)
 #
 # Change something in the solved exercise above, run it, and run its check. It is yours to break.
 #
+# **If you are stuck**, hints lie folded below every exercise, in growing detail: click on one to open it. The last one
+# is almost code. They cost nothing.
+#
 # ## Your turn: the logarithm of a mean
 #
 # Later you will estimate $p(x)$ as a mean over samples, $p(x) \approx \frac1S\sum_s p(x|z_s)$. What we can compute are
