@@ -19,7 +19,7 @@ from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, SKY, image_tag, la
 
 @dataclass(frozen=True)
 class Slider:
-    """One setting: a range with a default, or a list of choices with the default first in ``start``."""
+    """One setting: its text, where it starts, and its range; whole numbers if start and step are whole."""
 
     text: str
     start: float

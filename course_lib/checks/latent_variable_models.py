@@ -58,16 +58,21 @@ def _gaussian_variant(
     return wrong
 
 
-def _integrates_to_one(answer: Answer, draw: Draw) -> str | None:
-    mu, sigma = draw.normal(1, 1), draw.positive(1, 1)
-    grid = torch.linspace(-12, 12, 2001, dtype=mu.dtype).unsqueeze(-1) * sigma + mu
-    (log_p,) = tensors_from(answer.call(grid, mu.expand_as(grid).clone(), sigma.expand_as(grid).clone()))
+def _does_not_integrate(answer: Answer, grid: Tensor, *parameters: Tensor) -> str | None:
+    """Say so if exp of the answer, a log-density on a grid ``(points, 1)``, does not integrate to one."""
+    (log_p,) = tensors_from(answer.call(grid, *parameters))
     if log_p.shape != grid.shape[:1]:
         return None  # the shape is judged elsewhere
     total = torch.trapezoid(log_p.exp(), grid.squeeze(-1)).item()
     if abs(total - 1) < 1e-6:
         return None
     return f"A density integrates to 1. In one dimension, exp of your result integrates to {total:.4f}."
+
+
+def _integrates_to_one(answer: Answer, draw: Draw) -> str | None:
+    mu, sigma = draw.normal(1, 1), draw.positive(1, 1)
+    grid = torch.linspace(-12, 12, 2001, dtype=mu.dtype).unsqueeze(-1) * sigma + mu
+    return _does_not_integrate(answer, grid, mu.expand_as(grid).clone(), sigma.expand_as(grid).clone())
 
 
 GAUSSIAN_LOG_PROB = Exercise(
@@ -516,15 +521,8 @@ def _component_log_prob(x: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
 
 
 def _mixture_integrates(answer: Answer, draw: Draw) -> str | None:
-    weights, mu, sigma = draw.simplex(3), draw.normal(3, 1), draw.positive(3, 1)
-    grid = torch.linspace(-30, 30, 6001, dtype=mu.dtype).unsqueeze(-1)
-    (log_p,) = tensors_from(answer.call(grid, weights, mu, sigma))
-    if log_p.shape != grid.shape[:1]:
-        return None  # the shape is judged elsewhere
-    total = torch.trapezoid(log_p.exp(), grid.squeeze(-1)).item()
-    if abs(total - 1) < 1e-6:
-        return None
-    return f"A density integrates to 1. In one dimension, exp of your result integrates to {total:.4f}."
+    grid = torch.linspace(-30, 30, 6001, dtype=draw.dtype).unsqueeze(-1)
+    return _does_not_integrate(answer, grid, draw.simplex(3), draw.normal(3, 1), draw.positive(3, 1))
 
 
 MIXTURE_LOG_PROB = Exercise(

@@ -54,7 +54,8 @@ import torch
 # </details>
 # <details><summary>Hint 2: which dimension to sum over</summary>
 #
-# The last one, `.sum(-1)`: the result has one value per data point, `(batch,)`.
+# The last one, `.sum(-1)`: the result has one value per data point, `(batch,)`. Counted from the back, it will also serve
+# the mixture below, where `(batch, 1, dim)` meets `(components, dim)`.
 #
 # </details>
 # <details><summary>Hint 3: another way</summary>
@@ -70,7 +71,7 @@ def gaussian_log_prob(x, mu, sigma):
     """The log-density of a diagonal Gaussian.
 
     x: (batch, dim).
-    mu, sigma: mean and standard deviation, (batch, dim), or any shape that broadcasts to x.
+    mu, sigma: mean and standard deviation, (batch, dim).
     Returns (batch,), in nats.
     """
     ### BEGIN SOLUTION
@@ -88,7 +89,7 @@ from course_lib.plots import BLACK, CYCLE, MARKERS, Picture, draw_images, label,
 figure, (axis,) = new_figure(width=6.5, height=3.1)
 grid = torch.linspace(-12, 13, 2501).unsqueeze(-1)
 for sigma, style in ((0.5, "-"), (1.0, "--"), (2.0, ":")):
-    density = gaussian_log_prob(grid, torch.tensor([0.5]), torch.tensor([sigma])).exp()
+    density = gaussian_log_prob(grid, torch.full_like(grid, 0.5), torch.full_like(grid, sigma)).exp()
     area = torch.trapezoid(density, grid.squeeze())
     axis.plot(grid, density, style, lw=2, label=f"σ = {sigma}, area {area:.3f}")
 axis.set_xlim(-6, 7)
