@@ -64,6 +64,7 @@ def execute(notebook: NotebookNode, cwd: Path) -> NotebookNode:
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
+        extra_arguments=["--IPKernelApp.log_level=40"],
         store_widget_state=False,
         resources={"metadata": {"path": str(cwd)}},
     )
