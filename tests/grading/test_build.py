@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from course_lib.checks import TOPICS
 from grading.__main__ import app
 from grading.build import drift, execute, needs_execution
-from grading.course import NOTEBOOKS, CourseError, find_topic, release_path, repository, solution_path, topics
+from grading.course import NOTEBOOKS, ROOT, CourseError, find_topic, release_path, repository, solution_path, topics
 from grading.source import expand, hidden_seed, read_notebook, read_source
 
 every_topic = pytest.mark.parametrize("topic", topics())
@@ -199,3 +199,10 @@ def test_the_command_line_explains_itself():
     assert result.exit_code == 0
     for command in ("build", "check", "autograde", "feedback", "export"):
         assert command in result.output
+
+
+def test_the_readme_lists_every_notebook_with_its_points():
+    rows = (ROOT / "README.md").read_text().splitlines()
+    for topic, exercises in TOPICS.items():
+        (row,) = [row for row in rows if f"(notebooks/{topic}/{topic}.ipynb)" in row]
+        assert f"{sum(exercise.points for exercise in exercises)} points" in row
