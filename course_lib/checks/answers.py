@@ -18,7 +18,6 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
 PACKAGE = str(Path(__file__).parents[1])
@@ -133,15 +132,15 @@ def _student_line(trace: TracebackType | None, thing: Any) -> str | None:
     return found
 
 
-def tensors_from(result: Any, number_accepted: bool = False) -> tuple[Tensor, ...]:
+def tensors_from(result: Any) -> tuple[Tensor, ...]:
     """Read a returned tensor, or a tuple or list of tensors.
 
     Raises:
         AnswerFailed: it is something else; the message says what, and what to do.
     """
     if isinstance(result, tuple | list):
-        return tuple(_tensor(part, number_accepted) for part in result)
-    return (_tensor(result, number_accepted),)
+        return tuple(_tensor(part) for part in result)
+    return (_tensor(result),)
 
 
 def is_number(thing: Any) -> bool:
@@ -149,13 +148,11 @@ def is_number(thing: Any) -> bool:
     return isinstance(thing, numbers.Real) and not isinstance(thing, bool)
 
 
-def _tensor(part: Any, number_accepted: bool) -> Tensor:
+def _tensor(part: Any) -> Tensor:
     if isinstance(part, Tensor):
         if part.is_sparse or part.is_quantized or part.dtype.is_complex:
             raise AnswerFailed("type", f"The result is a {part.layout} tensor of dtype {part.dtype}.")
         return part.as_subclass(Tensor)
-    if number_accepted and is_number(part):
-        return torch.tensor(float(part), dtype=torch.float64)
     remedy = {
         "NoneType": " Is the `return` missing?",
         "ndarray": " Stay in torch: leave out .numpy(), and use torch functions.",

@@ -41,7 +41,7 @@ def observe(exercise: Exercise, answer: Answer, case: Case) -> Observation:
     try:
         if case.gradients:
             return _observe_gradients(exercise, answer, case, args)
-        values = exercise.observe(_Reading(answer, exercise), args)
+        values = exercise.observe(Reading(answer, exercise), args)
     except AnswerFailed as failure:
         return Observation(failed=failure)
     for name, before, after in zip(exercise.inputs, case.args, args, strict=True):
@@ -53,7 +53,7 @@ def observe(exercise: Exercise, answer: Answer, case: Case) -> Observation:
     return Observation(values)
 
 
-class _Reading:
+class Reading:
     """An answer whose plain numbers are read as tensors where the exercise accepts them."""
 
     def __init__(self, answer: Answer, exercise: Exercise) -> None:
@@ -85,7 +85,7 @@ def _observe_gradients(exercise: Exercise, answer: Answer, case: Case, args: tup
         else:
             inputs.append(arg)
     with torch.enable_grad():
-        values = exercise.observe(_Reading(answer, exercise), tuple(inputs))
+        values = exercise.observe(Reading(answer, exercise), tuple(inputs))
         generator = torch.Generator().manual_seed(7)
         total = torch.zeros((), dtype=torch.float64)
         for value in values:

@@ -34,14 +34,14 @@ STANDARD_DEVIATION = " Gaussians are given by mean mu and standard deviation sig
 
 def _gap_of_equal_values(answer: Answer, draw: Draw) -> str | None:
     y = draw.positive(1).expand(6).clone()
-    (gap,) = tensors_from(answer.call(y), number_accepted=True)
+    (gap,) = tensors_from(answer.call(y))
     if gap.numel() == 1 and abs(gap.item()) > 1e-6:
         return f"Where all values are equal, log E[y] = E[log y] and the gap is 0. Yours is {gap.item():.4f}."
     return None
 
 
 def _gap_is_positive(answer: Answer, draw: Draw) -> str | None:
-    (gap,) = tensors_from(answer.call(draw.positive(50)), number_accepted=True)
+    (gap,) = tensors_from(answer.call(draw.positive(50)))
     if gap.numel() == 1 and gap.item() < 0:
         return f"By Jensen's inequality log E[y] ≥ E[log y]: the gap is never negative. Yours is {gap.item():.4f}."
     return None

@@ -6,13 +6,13 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from course_lib.checks.answers import Answer, AnswerFailed
-from course_lib.checks.compare import Case, Observation, difference, expected, observe
+from course_lib.checks.compare import Case, Observation, Reading, difference, expected, observe
 from course_lib.checks.diagnose import Diagnosis, diagnose
 from course_lib.checks.exercise import (
     HIDDEN,
@@ -22,6 +22,7 @@ from course_lib.checks.exercise import (
     VISIBLE,
     Draw,
     Exercise,
+    Property,
     Question,
 )
 from course_lib.checks.report import Report, show_shape, show_value
@@ -107,7 +108,7 @@ def review_exercise(exercise: Exercise, answer: Answer, seed: int | None = None)
     if report.passed or not text or seed is not None:
         return report
     shortened = text[:PRINTED_CHARACTERS] + ("…" if len(text) > PRINTED_CHARACTERS else "")
-    return Report(**{**report.__dict__, "printed": shortened})
+    return replace(report, printed=shortened)
 
 
 def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
@@ -129,17 +130,16 @@ def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
             return _wrong(exercise, answer, stage, seen[wrong], want[wrong], found, seed)
         passed += zip(stage.cases, want, strict=True)
     for rule in exercise.properties:
-        violated = _violated(rule.violated, answer, seed)
+        violated = _violated(exercise, rule, answer, seed)
         if violated:
             return _report(exercise, (violated,), misconception=rule.name)
     says = f"Right on {'other inputs' if seed is not None else 'every input tried'}."
     return Report(exercise.name, exercise.points, exercise.points, "right", (says,))
 
 
-def _violated(rule: Any, answer: Answer, seed: int | None) -> str | None:
+def _violated(exercise: Exercise, rule: Property, answer: Answer, seed: int | None) -> str | None:
     try:
-        sentence: str | None = rule(answer, Draw(VISIBLE_SEED if seed is None else seed))
-        return sentence
+        return rule.violated(Reading(answer, exercise), Draw(VISIBLE_SEED if seed is None else seed))
     except AnswerFailed as failure:
         return failure.says
 
@@ -171,8 +171,8 @@ def _wrong(
     if plain and not (found and kind in ("value", "nan", "gradient", "dtype")):
         sentences.append(plain)
     if not found and kind == "value" and stage.name == "values":
-        seeds = (rule.violated for rule in exercise.properties)
-        sentences += [text for rule in seeds if (text := _violated(rule, answer, seed))][:1]
+        violations = (_violated(exercise, rule, answer, seed) for rule in exercise.properties)
+        sentences.append(next(filter(None, violations), ""))  # empty sentences are left out of a report
     if seed is not None:
         sentences.insert(0, "Right on the inputs you have seen, but not on others.")
         shown: tuple[tuple[str, str], ...] = ()
