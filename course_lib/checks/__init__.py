@@ -6,8 +6,8 @@ import difflib
 import sys
 from typing import Any
 
+from course_lib.answers import LocalAnswer
 from course_lib.checks import jensen_entropy_kl, latent_variable_models, start_here
-from course_lib.checks.answers import LocalAnswer
 from course_lib.checks.exercise import Exercise, Question
 from course_lib.checks.report import CheckFailed, Report
 from course_lib.checks.review import review_exercise, review_question

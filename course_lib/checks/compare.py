@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.checks.answers import Answer, AnswerFailed, LocalAnswer, is_number
+from course_lib.answers import Answer, AnswerFailed, Instance, LocalAnswer, is_number, number
 from course_lib.checks.exercise import Exercise
 
 # Right answers differ in the order of operations, in the factorisations they use, and in constants such as
@@ -62,11 +62,14 @@ class Reading:
     def value(self) -> Any:
         return self._answer.value()
 
+    def construct(self, *args: Any) -> Instance:
+        return self._answer.construct(*args)
+
     def call(self, *args: Any) -> Any:
         result = self._answer.call(*args)
         if self._exercise.number_accepted and is_number(result):
             floats = [arg for arg in args if isinstance(arg, Tensor) and arg.is_floating_point()]
-            return torch.tensor(float(result), dtype=floats[0].dtype, device=floats[0].device)
+            return torch.tensor(number(result), dtype=floats[0].dtype, device=floats[0].device)
         return result
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.checks.answers import Answer, tensors_from
+from course_lib.answers import Answer, tensors_from
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Independent, MultivariateNormal, Normal, kl_divergence
 
+from course_lib.answers import Answer, tensors_from
 from course_lib.bounds import jensen_gap, monte_carlo_elbo
-from course_lib.checks.answers import Answer, tensors_from
 from course_lib.checks.exercise import Draw, EdgeCase, Exercise, Misconception, Property, Question
 from course_lib.distributions import (
     LOG_2PI,

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
+from course_lib.answers import Answer, AnswerFailed, tensors_from
 from course_lib.bounds import monte_carlo_log_likelihood
-from course_lib.checks.answers import Answer, AnswerFailed, tensors_from
 from course_lib.checks.exercise import Draw, EdgeCase, Exercise, Misconception, Property, Question
 from course_lib.distributions import LOG_2PI, gaussian_log_prob
 from course_lib.mixtures import (

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from course_lib.checks.answers import Answer, AnswerFailed
+from course_lib.answers import Answer, AnswerFailed, type_name
 from course_lib.checks.compare import Case, Observation, Reading, difference, expected, observe
 from course_lib.checks.diagnose import Diagnosis, diagnose
 from course_lib.checks.exercise import (
@@ -268,7 +268,7 @@ def review_question(question: Question, answer: Answer) -> Report:
         says = f"Set {question.name} to one of {listed}, run that cell, then run this one again."
         return Report(question.name, 0, question.points, "unanswered", (says,))
     if not isinstance(choice, str) or _normal(choice) not in options:
-        shown = repr(choice)[:80] if isinstance(choice, str | int | float) else type(choice).__name__
+        shown = repr(choice)[:80] if isinstance(choice, str | int | float) else type_name(choice)
         says = f"{shown} is not one of the options. They are: {listed}."
         return Report(question.name, 0, question.points, "wrong", (says,))
     option = options[_normal(choice)]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.checks.answers import Answer, tensors_from
+from course_lib.answers import Answer, tensors_from
 from course_lib.checks.exercise import Draw, EdgeCase, Exercise, Misconception, Property, Question
 from course_lib.distributions import log_mean_exp
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from course_lib.answers import LocalAnswer
 from course_lib.checks import TOPICS, review
-from course_lib.checks.answers import LocalAnswer
 from course_lib.checks.exercise import HIDDEN, VISIBLE, Draw, Exercise, Question
 from course_lib.checks.review import review_exercise
 

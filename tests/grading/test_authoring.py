@@ -8,7 +8,7 @@ import re
 import torch
 
 from course_lib import checks
-from course_lib.checks.answers import LocalAnswer
+from course_lib.answers import LocalAnswer
 from course_lib.checks.exercise import Exercise, Misconception
 from course_lib.checks.review import review_exercise
 from grading.course import ROOT

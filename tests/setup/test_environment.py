@@ -75,7 +75,17 @@ def test_importing_the_library_is_quick_for_a_reader_without_torchvision():
 
 
 def test_a_module_imports_only_those_before_it_in_the_order_of_the_lecture():
-    order = ["devices", "data", "distributions", "mixtures", "bounds", "linear_gaussian", "plots", "explorers"]
+    order = [
+        "answers",
+        "devices",
+        "data",
+        "distributions",
+        "mixtures",
+        "bounds",
+        "linear_gaussian",
+        "plots",
+        "explorers",
+    ]
     for path in (ROOT / "course_lib").glob("*.py"):
         used = re.findall(r"from course_lib\.(\w+)", path.read_text())
         if path.stem in order:

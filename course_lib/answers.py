@@ -1,7 +1,8 @@
 """The narrow interface through which a check touches an answer, and what can go wrong on the way.
 
-A check calls a function or reads a plain value, nothing else: so the same check runs where the answer
-is a local object and where it lives in another process.
+A check calls a function, constructs an instance of a class and calls its methods, reads parameters, or
+reads a plain value, nothing else: so the same check runs where the answer is a local object and where it
+lives in another process.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
+from torch.nn import Module
 
-PACKAGE = str(Path(__file__).parents[1])
+PACKAGE = Path(__file__).parent
+OURS = (str(PACKAGE), str(PACKAGE.parent / "grading"))
 RECURSION_FRAMES = 250
 
 
@@ -32,6 +37,22 @@ class Answer(Protocol):
 
     def value(self) -> Any:
         """Read the answer as a plain value (a choice)."""
+
+    def construct(self, *args: Any) -> Instance:
+        """Call the answer as a class; raises :class:`AnswerFailed` as :meth:`call` does."""
+
+
+class Instance(Protocol):
+    """An instance of a class that a student wrote, wherever it lives."""
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Call a method (``"__call__"`` for a module's forward); raises :class:`AnswerFailed`."""
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Return its parameters by name, empty where it has none. Gradients of results flow to them."""
+
+    def set_parameters(self, values: dict[str, Tensor]) -> None:
+        """Give parameters new values; raises :class:`AnswerFailed` for an unknown name or another shape."""
 
 
 class AnswerFailed(Exception):
@@ -53,6 +74,24 @@ class OutOfTime(BaseException):
     """Raised in the student's code when its time is over; no ``except Exception`` swallows it."""
 
 
+@dataclass(frozen=True)
+class Foreign:
+    """Stands for a thing that is no data, so that it did not come across from another process.
+
+    Attributes:
+        type_name: the name of its type, or of itself if it is a class.
+        is_class: whether it is a class.
+        number: its value, if it is a number of a type of its own (numpy's).
+        layout, dtype: of a tensor that is sparse, quantized or complex.
+    """
+
+    type_name: str
+    is_class: bool = False
+    number: float | None = None
+    layout: str | None = None
+    dtype: str | None = None
+
+
 class LocalAnswer:
     """An answer in this process, which may compute for ``seconds`` in all."""
 
@@ -69,16 +108,27 @@ class LocalAnswer:
             raise AnswerFailed("unanswered", f"{self.name} is not written yet.")
         if not callable(self._thing):
             raise AnswerFailed("type", f"{self.name} should be a function, but it is {_describe_type(self._thing)}.")
+        return self.run(self._thing, *args)
+
+    def construct(self, *args: Any) -> LocalInstance:
+        if self._thing is None or self._thing is ...:
+            raise AnswerFailed("unanswered", f"{self.name} is not written yet.")
+        if not isinstance(self._thing, type):
+            raise AnswerFailed("type", f"{self.name} should be a class, but it is {_describe_type(self._thing)}.")
+        return LocalInstance(self, self.run(self._thing, *args))
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call something of the student's within what is left of the time; raises :class:`AnswerFailed`."""
         start = time.monotonic()
         try:
             with time_limit(max(self._seconds_left, 0.01)):
-                return self._thing(*args)
+                return function(*args)
         except NotImplementedError:
             raise AnswerFailed("unanswered", f"{self.name} is not written yet.") from None
         except KeyboardInterrupt:
             raise
         except OutOfTime:
-            line = _student_line(sys.exc_info()[2], self._thing)
+            line = _student_line(sys.exc_info()[2], function)
             says = f"{self.name} did not come to an end in time. Is there a loop that never stops?"
             raise AnswerFailed("time", says, line) from None
         except AnswerFailed:
@@ -87,19 +137,52 @@ class LocalAnswer:
             raise AnswerFailed(
                 "raised",
                 _describe_error(self.name, error),
-                _student_line(error.__traceback__, self._thing),
+                _student_line(error.__traceback__, function),
                 type(error).__name__,
             ) from None
         finally:
             self._seconds_left -= time.monotonic() - start
 
 
+class LocalInstance:
+    """An instance in this process; its methods compute on the answer's time."""
+
+    def __init__(self, answer: LocalAnswer, thing: Any) -> None:
+        self._answer, self._thing = answer, thing
+
+    def call(self, method: str, *args: Any) -> Any:
+        bound = getattr(self._thing, method, None)
+        if not callable(bound):
+            raise AnswerFailed("type", f"{self._answer.name} has no method {method}.")
+        return self._answer.run(bound, *args)
+
+    def parameters(self) -> dict[str, Tensor]:
+        return dict(self._thing.named_parameters()) if isinstance(self._thing, Module) else {}
+
+    def set_parameters(self, values: dict[str, Tensor]) -> None:
+        own = self.parameters()
+        for name, value in values.items():
+            if name not in own or own[name].shape != value.shape:
+                raise AnswerFailed(
+                    "type", f"{self._answer.name} has no parameter {name} of shape {tuple(value.shape)}."
+                )
+            with torch.no_grad():
+                own[name].copy_(value)
+
+
+def type_name(thing: Any) -> str:
+    """Return the name of a thing's type, also where it lives in another process."""
+    return thing.type_name if isinstance(thing, Foreign) else type(thing).__name__
+
+
 def _describe_type(thing: Any) -> str:
     if thing is None:
         return "None"
+    if isinstance(thing, Foreign) and thing.is_class:
+        return f"the class {thing.type_name}"
     if isinstance(thing, type):
         return f"the class {thing.__name__}"
-    name = type(thing).__name__
+    name = type_name(thing)
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
@@ -123,7 +206,7 @@ def _student_line(trace: TracebackType | None, thing: Any) -> str | None:
     steps = 0
     while trace is not None and steps < RECURSION_FRAMES:
         code = trace.tb_frame.f_code
-        library = code.co_filename.startswith((PACKAGE, sys.prefix, sys.base_prefix, "<frozen"))
+        library = code.co_filename.startswith((*OURS, sys.prefix, sys.base_prefix, "<frozen"))
         if code.co_filename == own_file or not library:
             text = linecache.getline(code.co_filename, trace.tb_lineno).strip()
             found = f"line {trace.tb_lineno}" + (f":  {text}" if text else "")
@@ -145,7 +228,14 @@ def tensors_from(result: Any) -> tuple[Tensor, ...]:
 
 def is_number(thing: Any) -> bool:
     """Whether a thing is a plain number, of Python or of numpy."""
+    if isinstance(thing, Foreign):
+        return thing.number is not None
     return isinstance(thing, numbers.Real) and not isinstance(thing, bool)
+
+
+def number(thing: Any) -> float:
+    """Return the value of a plain number; see :func:`is_number`."""
+    return thing.number if isinstance(thing, Foreign) else float(thing)
 
 
 def _tensor(part: Any) -> Tensor:
@@ -153,6 +243,8 @@ def _tensor(part: Any) -> Tensor:
         if part.is_sparse or part.is_quantized or part.dtype.is_complex:
             raise AnswerFailed("type", f"The result is a {part.layout} tensor of dtype {part.dtype}.")
         return part.as_subclass(Tensor)
+    if isinstance(part, Foreign) and part.layout:
+        raise AnswerFailed("type", f"The result is a {part.layout} tensor of dtype {part.dtype}.")
     remedy = {
         "NoneType": " Is the `return` missing?",
         "ndarray": " Stay in torch: leave out .numpy(), and use torch functions.",
@@ -162,7 +254,7 @@ def _tensor(part: Any) -> Tensor:
         "builtin_function_or_method": " Are the parentheses of a call missing?",
         "function": " Are the parentheses of a call missing?",
         "Normal": " That is a distribution; one of its methods gives the value.",
-    }.get(type(part).__name__, "")
+    }.get(type_name(part), "")
     raise AnswerFailed("type", f"The result is {_describe_type(part)}, not a tensor.{remedy}")
 
 
