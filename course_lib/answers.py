@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn import Module
 
 PACKAGE = Path(__file__).parent
-OURS = (str(PACKAGE), str(PACKAGE.parent / "grading"))
+OURS: tuple[str, ...] = (str(PACKAGE), str(PACKAGE.parent / "grading"))
 RECURSION_FRAMES = 250
 
 
@@ -59,7 +59,7 @@ class AnswerFailed(Exception):
     """The answer could not be observed.
 
     Attributes:
-        kind: ``"unanswered"``, ``"raised"``, ``"type"`` or ``"time"``.
+        kind: ``"unanswered"``, ``"raised"``, ``"type"``, ``"time"`` or ``"lost"`` (its process has ended).
         says: one or two sentences to the student.
         line: the student's line it happened at, or None.
         error: the name of the exception's type, or None.
@@ -235,7 +235,7 @@ def is_number(thing: Any) -> bool:
 
 def number(thing: Any) -> float:
     """Return the value of a plain number; see :func:`is_number`."""
-    return thing.number if isinstance(thing, Foreign) else float(thing)
+    return float(thing.number or 0.0) if isinstance(thing, Foreign) else float(thing)
 
 
 def _tensor(part: Any) -> Tensor:

@@ -120,7 +120,7 @@ def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
         for index, case in enumerate(stage.cases):
             got.append(observe(exercise, answer, case))
             failed = got[-1].failed
-            if failed is not None and failed.kind in ("unanswered", "time"):
+            if failed is not None and failed.kind in ("unanswered", "time", "lost"):
                 return _stopped(exercise, failed)
             if wrong is None and difference(exercise, got[-1], want[index]):
                 wrong = index

@@ -1,0 +1,99 @@
+"""The course's library as a submission sees it: everything but what its exercises ask for.
+
+The checks are not in it. A function that is the reference of one of the notebook's exercises stands there by
+name and signature only: calling it asks the grader, who computes it, except for the exercise whose answer it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from pathlib import Path
+
+from course_lib.checks import TOPICS
+from course_lib.checks.exercise import Exercise
+from grading.course import ROOT
+
+LIBRARY = ROOT / "course_lib"
+
+GRADER = '''\
+"""How the library reaches the grader, while a submission is graded."""
+
+
+class ReferenceUsed(RuntimeError):
+    """The library's solution of an exercise was called as the answer to it."""
+
+
+def call_grader(name, args):
+    raise ReferenceUsed("there is no grader here")
+
+
+def reference(name, *args):
+    return call_grader(name, args)
+'''
+
+CHECKS = '''\
+"""While a submission is graded, the grader itself checks the answers, from outside."""
+
+
+def check(name, answer=None, *, seed=None):
+    """The grader checks when the cell with the answer has run."""
+
+
+def review(name, answer=None, *, seed=None):
+    """The grader checks when the cell with the answer has run."""
+
+
+def summary(topic):
+    """The grader adds up the points."""
+
+
+def __getattr__(name):
+    raise AttributeError(f"course_lib.checks.{name} is not there while a submission is graded: the grader checks")
+'''
+
+
+def references(topic: str) -> dict[str, str]:
+    """Return the full names of the library's solutions of a notebook's exercises, with the exercise's name."""
+    return {
+        f"{exercise.reference.__module__}.{exercise.reference.__qualname__}": exercise.name
+        for exercise in TOPICS[topic]
+        if isinstance(exercise, Exercise) and not exercise.reference.__module__.startswith("course_lib.checks")
+    }
+
+
+def write_view(topic: str, folder: Path) -> None:
+    """Write the library for a notebook into ``folder/course_lib``."""
+    view = folder / "course_lib"
+    asked = references(topic)
+    view.mkdir(parents=True)
+    for path in sorted(LIBRARY.glob("*.py")):
+        if path.stem == "answers":
+            continue
+        names = {full.rsplit(".", 1)[1] for full in asked if full.startswith(f"course_lib.{path.stem}.")}
+        source = path.read_text(encoding="utf-8")
+        (view / path.name).write_text(_without(source, f"course_lib.{path.stem}", names), encoding="utf-8")
+    (view / "grader.py").write_text(GRADER, encoding="utf-8")
+    (view / "checks").mkdir()
+    (view / "checks" / "__init__.py").write_text(CHECKS, encoding="utf-8")
+    shutil.copytree(LIBRARY / "assets", view / "assets", copy_function=shutil.copyfile)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def _without(source: str, module: str, names: set[str]) -> str:
+    """Return a module's source in which the bodies of some functions and classes are gone."""
+    if not names:
+        return source
+    tree = ast.parse(source)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in names:
+            doc = [node.body[0]] if ast.get_docstring(node) is not None else []
+            given = ", ".join(arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
+            asking = f"from course_lib import grader\nreturn grader.reference('{module}.{node.name}', {given})"
+            node.body = [*doc, *ast.parse(f"def _():\n    {asking.replace(chr(10), chr(10) + '    ')}").body[0].body]  # type: ignore[attr-defined]
+        elif isinstance(node, ast.ClassDef) and node.name in names:
+            refusing = f"from course_lib import grader\ngrader.reference('{module}.{node.name}')"
+            body = ast.parse(f"def __init__(self, *args, **kwargs):\n    {refusing.replace(chr(10), chr(10) + '    ')}")
+            node.body = list(body.body)
+    return ast.unparse(tree)

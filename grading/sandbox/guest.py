@@ -1,0 +1,325 @@
+"""What runs inside a sandbox: the student's cells in an IPython shell, and the answers that checks call."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import resource
+import socket
+import sys
+import time
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy.random
+import torch
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from matplotlib_inline.backend_inline import configure_inline_support
+
+from course_lib import answers
+from course_lib.answers import AnswerFailed, LocalAnswer, LocalInstance, time_limit
+from grading.sandbox.confine import HOME
+from grading.sandbox.peer import Peer, Raised
+from grading.sandbox.wire import MEGABYTE, PeerGone, Reader, WireError, Writer, send
+
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": HOME,
+    "USER": "student",
+    "LANG": "C.UTF-8",
+    "TMPDIR": "/tmp",
+    "MPLCONFIGDIR": "/tmp/matplotlib",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "OMP_NUM_THREADS": "1",
+    "PIP_RETRIES": "0",  # there is no network to wait for
+    "NBGRADER_EXECUTION": "autograde",
+}
+KEPT_FORMATS = ("text/plain", "image/png")
+
+
+class Outputs:
+    """The outputs of a cell, in nbformat's words, up to a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.clear()
+
+    def clear(self) -> None:
+        self.list: list[dict[str, Any]] = []
+        self.left = self.limit
+
+    def stream(self, name: str, text: str) -> None:
+        if self.left <= 0 or not text:
+            return
+        if len(text) > self.left:
+            text = text[: self.left] + "\n[The rest of the output was cut.]\n"
+        self.left -= len(text)
+        last = self.list[-1] if self.list else {}
+        if last.get("output_type") == "stream" and last.get("name") == name:
+            last["text"] += text
+        else:
+            self.list.append({"output_type": "stream", "name": name, "text": text})
+
+    def data(self, kind: str, bundle: dict[str, Any]) -> None:
+        kept = {form: bundle[form] for form in KEPT_FORMATS if isinstance(bundle.get(form), str)}
+        size = sum(len(text) for text in kept.values())
+        if not kept:
+            return
+        if size > self.left:
+            kept, size = {"text/plain": "[An output was too large to be kept.]"}, 40
+        self.left -= size
+        self.list.append({"output_type": kind, "data": kept})
+
+    def error(self, name: str, text: str, lines: list[str]) -> None:
+        self.list.append(
+            {
+                "output_type": "error",
+                "ename": name,
+                "evalue": text[:2000],
+                "traceback": [line[:4000] for line in lines[:40]],
+            }
+        )
+
+
+class Stream(io.TextIOBase):
+    """A standard stream that ends in a cell's outputs."""
+
+    encoding = "utf-8"
+
+    def __init__(self, outputs: Outputs, name: str) -> None:
+        self._outputs, self._name = outputs, name
+
+    def write(self, text: str) -> int:
+        self._outputs.stream(self._name, str(text))
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+
+class GuestShell(InteractiveShell):
+    """IPython without kernel or sockets, whose outputs are collected."""
+
+    outputs: Outputs
+
+    def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
+        self.outputs.error(str(getattr(etype, "__name__", etype)), str(evalue), stb)
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """There is no window to open."""
+
+    def init_history(self) -> None:
+        """Whose history would it be?"""
+        super().init_history()
+        self.history_manager.enabled = False
+
+
+class _Hook(DisplayHook):
+    def write_output_prompt(self) -> None: ...
+
+    def write_format_data(self, format_dict: dict[str, Any], md_dict: Any = None) -> None:
+        self.shell.outputs.data("execute_result", format_dict)
+
+    def finish_displayhook(self) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+class _Publisher(DisplayPublisher):
+    def publish(self, data: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        self.shell.outputs.data("display_data", data)
+
+    def clear_output(self, wait: bool = False) -> None:
+        self.shell.outputs.clear()
+
+
+def make_shell() -> GuestShell:
+    """Return a new shell; it computes nothing, so that a server may make it before it forks."""
+    GuestShell.clear_instance()
+    shell = GuestShell.instance(displayhook_class=_Hook, display_pub_class=_Publisher, history_length=0)
+    shell.outputs = Outputs(1 << 16)
+    shell.system = shell.system_piped
+    configure_inline_support(shell, "module://matplotlib_inline.backend_inline")
+    shell.run_cell("1/0\n", store_history=False)  # loads what formats a traceback
+    shell.outputs.clear()
+    shell.user_ns.pop("_", None)
+    return shell
+
+
+class Guest:
+    """Serves the grader: runs cells, calls answers."""
+
+    def __init__(self, pipe: socket.socket, limits: dict[str, int], shell: GuestShell) -> None:
+        self.shell = shell
+        shell.outputs = Outputs(limits["output_kb"] * 1024)
+        self.limits = limits
+        self.peer = Peer(pipe, limits["reply_mb"] * MEGABYTE)
+        self.answer: LocalAnswer | None = None
+        self.instances: dict[int, LocalInstance] = {}
+        self._random: Any = None
+        for name in ("run", "files", "begin", "value", "call", "construct", "method", "parameters", "set_parameters"):
+            self.peer.handlers[name] = getattr(self, f"serve_{name}")
+
+    def serve(self) -> None:
+        """Serve until the grader closes the pipe."""
+        send(self.peer.pipe, {"re": "ok", "ready": True}, b"", time.monotonic() + 10)
+        while True:
+            try:
+                self.peer.serve_next()
+            except PeerGone:
+                return
+
+    def serve_files(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        """Write the other files of a submission into the working directory."""
+        at = 0
+        for name, size in message["files"]:
+            path = PurePosixPath(name).name
+            with open(path, "wb") as file:
+                file.write(payload[at : at + size])
+            at += size
+        return {"re": "ok"}, b""
+
+    def serve_run(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        """Run a cell."""
+        self._restore_random()
+        outputs = self.shell.outputs
+        outputs.clear()
+        began = time.monotonic()
+        errors: tuple[Any, ...]
+        try:
+            with (
+                redirect_stdout(Stream(outputs, "stdout")),
+                redirect_stderr(Stream(outputs, "stderr")),
+                time_limit(self.limits["cell_seconds"]),
+            ):
+                done = self.shell.run_cell(message["source"], store_history=True)
+            errors = (done.error_before_exec, done.error_in_exec)
+        except BaseException as error:  # what a cell left behind to be raised later
+            errors = (error,)
+        for error in errors:
+            if error is not None and not any(out["output_type"] == "error" for out in outputs.list):
+                outputs.error(type(error).__name__, str(error), [])
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        reply = {
+            "re": "ok",
+            "outputs": outputs.list,
+            "seconds": time.monotonic() - began,
+            "memory_mb": usage.ru_maxrss / 1024,
+        }
+        return reply, b""
+
+    def serve_begin(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        """Begin the check of one name."""
+        self._restore_random()
+        self._random = (torch.get_rng_state(), numpy.random.get_state(), random.getstate())  # noqa: NPY002
+        self.peer.forget()
+        self.instances.clear()
+        name = message["name"]
+        found = name in self.shell.user_ns
+        self.answer = LocalAnswer(name, self.shell.user_ns.get(name), message["seconds"])
+        return {"re": "ok", "found": found}, b""
+
+    def _restore_random(self) -> None:
+        """What a check draws changes nothing in the notebook."""
+        if self._random is not None:
+            torch.set_rng_state(self._random[0])
+            numpy.random.set_state(self._random[1])  # noqa: NPY002
+            random.setstate(self._random[2])
+            self._random = None
+
+    def serve_value(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        writer = Writer()
+        return {"re": "ok", "value": writer.node(self._answer().value())}, writer.payload
+
+    def serve_call(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        return self._observed(self._answer().call, message, payload)
+
+    def serve_construct(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        def construct(*args: Any) -> int:
+            number = len(self.instances) + 1
+            self.instances[number] = self._answer().construct(*args)
+            return number
+
+        return self._observed(construct, message, payload)
+
+    def serve_method(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        instance = self.instances[message["of"]]
+        parameters = list(instance.parameters().values())
+        return self._observed(lambda *args: instance.call(message["method"], *args), message, payload, parameters)
+
+    def serve_parameters(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        parameters = self.instances[message["of"]].parameters()
+        writer = Writer(on_tensor=lambda tensor: {"grad": tensor.requires_grad})
+        node = writer.node(list(parameters.items()))
+        return {"re": "ok", "value": node}, writer.payload
+
+    def serve_set_parameters(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        values = dict(Reader(payload).value(message["value"]))
+        try:
+            self.instances[message["of"]].set_parameters(values)
+        except AnswerFailed as failed:
+            return {"re": "ok", "failed": _failure(failed)}, b""
+        return {"re": "ok"}, b""
+
+    def _answer(self) -> LocalAnswer:
+        if self.answer is None:
+            raise WireError("no check has begun")
+        return self.answer
+
+    def _observed(
+        self, function: Any, message: dict[str, Any], payload: bytes, parameters: list[torch.Tensor] | None = None
+    ) -> tuple[dict[str, Any], bytes]:
+        printed = Outputs(4096)
+        try:
+            with (
+                redirect_stdout(Stream(printed, "stdout")),
+                redirect_stderr(Stream(Outputs(0), "stderr")),
+                warnings.catch_warnings(),
+            ):
+                warnings.simplefilter("ignore")
+                done = self.peer.compute(function, message, payload)
+                reply, body = self.peer.answer_with(done, parameters)
+        except AnswerFailed as failed:
+            reply, body = {"re": "ok", "failed": _failure(failed)}, b""
+        except KeyboardInterrupt:
+            failed = AnswerFailed(
+                "raised", f"{self._answer().name} raised KeyboardInterrupt.", error="KeyboardInterrupt"
+            )
+            reply, body = {"re": "ok", "failed": _failure(failed)}, b""
+        except WireError as error:
+            failed = AnswerFailed("type", f"{self._answer().name} returned something that cannot be read: {error}.")
+            reply, body = {"re": "ok", "failed": _failure(failed)}, b""
+        reply["printed"] = "".join(out["text"] for out in printed.list)
+        return reply, body
+
+
+def _failure(failed: AnswerFailed) -> dict[str, Any]:
+    return {"kind": failed.kind, "says": failed.says, "line": failed.line, "error": failed.error}
+
+
+def enter(pipe: socket.socket, limits: dict[str, int], shell: GuestShell, course: str) -> None:
+    """Become the guest: forget the course as the grader knows it, and serve."""
+    answers.OURS += (course,)
+    os.environ.clear()
+    os.environ.update(ENVIRONMENT)
+    for name in [name for name in sys.modules if name.split(".")[0] in ("course_lib", "grading")]:
+        del sys.modules[name]
+    sys.path[:] = [course, os.getcwd()] + [path for path in sys.path if "site-packages" in path or "python3" in path]
+    from course_lib import grader  # the view's own module: the library's references live on the other side
+
+    guest = Guest(pipe, limits, shell)
+
+    def call_grader(name: str, args: tuple[Any, ...]) -> Any:
+        try:
+            return guest.peer.call({"ask": "library", "name": name}, args)
+        except Raised as raised:
+            kind = grader.ReferenceUsed if raised.type_name == "ReferenceUsed" else None
+            raise (kind(raised.text) if kind else raised.rebuilt()) from None
+
+    grader.call_grader = call_grader
+    guest.serve()

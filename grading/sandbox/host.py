@@ -1,0 +1,413 @@
+"""The grader's end of a sandbox: run a cell, and check an answer that lives behind the pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from course_lib.answers import AnswerFailed
+from grading.course import ROOT
+from grading.sandbox.bubblewrap import START_SECONDS, SandboxError, Walls, own_user_namespace
+from grading.sandbox.course_view import references, write_view
+from grading.sandbox.limits import Limits
+from grading.sandbox.peer import Peer, Raised
+from grading.sandbox.wire import MEGABYTE, PeerGone, PeerSilent, Reader, WireError, Writer, receive
+
+GRACE_SECONDS = 3.0
+WATCH_SECONDS = 0.2
+KINDS = ("unanswered", "raised", "type", "time")
+LOST = {
+    "gone": "{name} ended the whole program: it crashed, or left by os._exit() or a signal.",
+    "memory": "{name} needs more memory than a submission may use.",
+    "processes": "{name} starts more processes than a submission may have.",
+    "frames": "{name} sent something that is no data through the grader's pipe.",
+}
+
+
+class ReferenceUsed(Exception):
+    """An answer called the library's solution of its own exercise."""
+
+
+class Zygote:
+    """The preloaded server of this process, started when first needed."""
+
+    def __init__(self) -> None:
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": os.path.expanduser("~"),  # matplotlib's font cache; guests get another
+            "PYTHONPATH": str(ROOT),
+            "IPYTHONDIR": tempfile.mkdtemp(prefix="grading-"),
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "CUDA_VISIBLE_DEVICES": "",
+            **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")},
+        }
+        with there:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "grading.sandbox.zygote", str(there.fileno())],
+                pass_fds=[there.fileno()],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        self._folder = environment["IPYTHONDIR"]
+        self._control = here
+        here.settimeout(120)
+        try:
+            ready = here.recv(16) == b"ready"
+        except OSError:
+            ready = False
+        if not ready:
+            said = self._process.stderr.read().decode(errors="replace")[-800:] if self._process.stderr else ""
+            self.close()
+            raise SandboxError(f"the server of preloaded libraries did not start: {said}")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def fork(self, request: dict[str, Any], pipe: socket.socket) -> None:
+        """Ask for a guest that serves at the other end of a pipe."""
+        try:
+            socket.send_fds(self._control, [json.dumps(request).encode()], [pipe.fileno()])
+        except OSError as error:
+            raise SandboxError(f"the server of preloaded libraries has ended: {error}") from None
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """What became of one cell.
+
+    Attributes:
+        outputs: in nbformat's words.
+        error: the name of an exception's type, or None.
+        lost: why the sandbox died of it (a key of ``LOST``, or "time"), or None.
+    """
+
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+    memory_mb: float = 0.0
+    error: str | None = None
+    lost: str | None = None
+
+
+class HostPeer(Peer):
+    """The grader's end of the pipe: whatever goes wrong on the other side fails the answer, never the grader."""
+
+    def __init__(self, pipe: socket.socket, payload_bytes: int, lose: Callable[[str], str]) -> None:
+        super().__init__(pipe, payload_bytes)
+        self.name = "the notebook"
+        self._lose = lose
+
+    def ask(self, message: dict[str, Any], payload: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        try:
+            return super().ask(message, payload)
+        except PeerSilent:
+            self._lose("time")
+            says = f"{self.name} did not come to an end in time. Is there a loop that never stops?"
+            raise AnswerFailed("time", says) from None
+        except PeerGone:
+            raise AnswerFailed("lost", LOST[self._lose("gone")].format(name=self.name)) from None
+        except WireError:
+            raise AnswerFailed("lost", LOST[self._lose("frames")].format(name=self.name)) from None
+
+    def read_reply(self, reply: dict[str, Any]) -> None:
+        printed = reply.get("printed")
+        if isinstance(printed, str) and printed:
+            print(printed[:4096], end="")  # a review collects what an answer prints
+        failed = reply.get("failed")
+        if isinstance(failed, dict):
+            kind = failed.get("kind") if failed.get("kind") in KINDS else "raised"
+            texts = {key: str(failed[key])[:1000] for key in ("says", "line", "error") if failed.get(key) is not None}
+            raise AnswerFailed(str(kind), texts.get("says", ""), texts.get("line"), texts.get("error"))
+
+
+class Sandbox:
+    """A running submission.
+
+    Args:
+        view: the folder that holds the library as this notebook may see it.
+        unsafe: without bubblewrap: a process of its own, and nothing else.
+    """
+
+    def __init__(self, zygote: Zygote, topic: str, view: Path, limits: Limits, unsafe: bool = False) -> None:
+        self.limits = limits
+        self.lost: str | None = None
+        self.used_reference = False
+        self._checking: str | None = None
+        self._references = references(topic)
+        self._walls = None if unsafe else Walls(view, limits.disk_mb)
+        self._folder = tempfile.mkdtemp(prefix="unsafe-") if unsafe else None
+        here, there = socket.socketpair()
+        self._closed = threading.Event()
+        self.peer = HostPeer(here, limits.reply_mb * MEGABYTE, self._lose)
+        self.peer.handlers["library"] = self._serve_library
+        with there:
+            zygote.fork(
+                {
+                    "pid": self._walls.pid if self._walls else None,
+                    "own_user": own_user_namespace(),
+                    "uid": None if unsafe or own_user_namespace() else 600_000_000 + zygote.pid,
+                    "limits": limits.as_dict(),
+                    "course": str(view),
+                    "folder": self._folder,
+                },
+                there,
+            )
+        try:
+            reply, _ = receive(here, time.monotonic() + START_SECONDS, 1024)
+        except (PeerGone, PeerSilent, WireError) as error:
+            reply = {"text": f"it did not answer ({type(error).__name__})"}
+        if reply.get("ready") is not True:
+            self.close()
+            raise SandboxError(f"no process could be started in the sandbox: {reply.get('text')}")
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        if self._walls:
+            self._watcher.start()
+
+    def run(self, source: str) -> CellRun:
+        """Run a cell."""
+        self.peer.name = "This cell"
+        self.peer.deadline = time.monotonic() + self.limits.cell_seconds + GRACE_SECONDS
+        self._checking = None
+        began = time.monotonic()
+        try:
+            reply, _ = self.peer.ask({"ask": "run", "source": source})
+        except AnswerFailed as failed:
+            outputs = [
+                {"output_type": "error", "ename": "KernelDied", "evalue": failed.says, "traceback": [failed.says]}
+            ]
+            return CellRun(outputs, time.monotonic() - began, error="KernelDied", lost=self.lost or "gone")
+        except Raised as raised:
+            outputs = [{"output_type": "error", "ename": raised.type_name, "evalue": raised.text, "traceback": []}]
+            return CellRun(outputs, time.monotonic() - began, error=raised.type_name)
+        kept = clean_outputs(reply.get("outputs"), self.limits.output_kb * 1024)
+        error = next((out["ename"] for out in kept if out["output_type"] == "error"), None)
+        memory = reply.get("memory_mb")
+        return CellRun(
+            kept, time.monotonic() - began, float(memory) if isinstance(memory, int | float) else 0.0, error=error
+        )
+
+    def send_files(self, files: dict[str, bytes]) -> None:
+        """Put further files of the submission into the working directory."""
+        self.peer.deadline = time.monotonic() + START_SECONDS
+        listed = [[name, len(content)] for name, content in files.items()]
+        self.peer.ask({"ask": "files", "files": listed}, b"".join(files.values()))
+
+    def begin(self, name: str) -> RemoteAnswer | None:
+        """Begin the check of a name; None if the notebook has no such name."""
+        self.peer.name = name
+        self.peer.deadline = time.monotonic() + self.limits.answer_seconds + GRACE_SECONDS
+        self.peer.forget()
+        self._checking, self.used_reference = name, False
+        reply, _ = self.peer.ask({"ask": "begin", "name": name, "seconds": self.limits.answer_seconds})
+        return RemoteAnswer(self.peer, name) if reply.get("found") is True else None
+
+    def close(self) -> None:
+        """End the submission's processes, all of them."""
+        self._closed.set()
+        self.peer.pipe.close()
+        if self._walls:
+            self._walls.close()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _lose(self, why: str) -> str:
+        self.lost = self.lost or why
+        self._closed.set()
+        if self._walls:
+            self._walls.close()
+        return self.lost
+
+    def _serve_library(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        """Compute what a notebook asks of a library function that its exercises ask for."""
+        full = str(message.get("name"))
+        exercise = self._references.get(full)
+        if exercise is None:
+            raise WireError("a frame asks for what is not offered")
+        if exercise == self._checking:
+            self.used_reference = True
+            raise ReferenceUsed(f"{full} is the course's own solution of this exercise")
+        module, _, name = full.rpartition(".")
+        return self.peer.answer_with(self.peer.compute(getattr(import_module(module), name), message, payload))
+
+    def _watch(self) -> None:
+        """End the sandbox when its processes together use more than they may."""
+        assert self._walls is not None
+        baseline = None
+        while not self._closed.wait(WATCH_SECONDS):
+            processes, threads, memory = usage(self._walls.namespace)
+            if baseline is None:
+                baseline = memory
+            if threads > 2 * self.limits.processes or processes > self.limits.processes:
+                self._lose("processes")
+            elif memory > baseline + self.limits.memory_mb * MEGABYTE:
+                self._lose("memory")
+
+
+class RemoteAnswer:
+    """An answer behind the pipe."""
+
+    def __init__(self, peer: HostPeer, name: str) -> None:
+        self._peer, self._name = peer, name
+
+    def value(self) -> Any:
+        reply, body = self._ask({"ask": "value"})
+        return self._read(body, reply.get("value"))
+
+    def call(self, *args: Any) -> Any:
+        return self._call({"ask": "call"}, args)
+
+    def construct(self, *args: Any) -> RemoteInstance:
+        number = self._call({"ask": "construct"}, args)
+        return RemoteInstance(self, number)
+
+    def _ask(self, message: dict[str, Any], payload: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        try:
+            reply, body = self._peer.ask(message, payload)
+        except Raised as raised:
+            raise self._raised(raised) from None
+        self._peer.read_reply(reply)
+        return reply, body
+
+    def _call(self, ask: dict[str, Any], args: tuple[Any, ...], extra: list[Tensor] | None = None) -> Any:
+        try:
+            return self._peer.call(ask, args, extra)
+        except Raised as raised:
+            raise self._raised(raised) from None
+        except WireError as error:
+            raise AnswerFailed("type", f"{self._name} returned something that cannot be read: {error}.") from None
+
+    def _read(self, body: bytes, node: Any) -> Any:
+        try:
+            return Reader(body).value(node)
+        except WireError as error:
+            raise AnswerFailed("type", f"{self._name} holds something that cannot be read: {error}.") from None
+
+    def _raised(self, raised: Raised) -> AnswerFailed:
+        says = f"{self._name} raised {raised.type_name}: {raised.text.splitlines()[0][:300] if raised.text else ''}"
+        return AnswerFailed("raised", says, None, raised.type_name)
+
+
+class RemoteInstance:
+    """An instance behind the pipe; its parameters are mirrored here, and gradients flow to the mirrors."""
+
+    def __init__(self, answer: RemoteAnswer, number: int) -> None:
+        self._answer, self._number = answer, number
+        self._mirrors: dict[str, Tensor] = {}
+
+    def call(self, method: str, *args: Any) -> Any:
+        ask = {"ask": "method", "of": self._number, "method": method}
+        return self._answer._call(ask, args, list(self.parameters().values()))
+
+    def parameters(self) -> dict[str, Tensor]:
+        reply, body = self._answer._ask({"ask": "parameters", "of": self._number})
+        current = self._answer._read(body, reply.get("value"))
+        nodes = reply.get("value", {}).get("of", []) if isinstance(reply.get("value"), dict) else []
+        fresh: dict[str, Tensor] = {}
+        for pair, node in zip(current if isinstance(current, list) else [], nodes, strict=True):
+            well_formed = isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Tensor)
+            if not well_formed:
+                raise AnswerFailed("type", "The parameters cannot be read.")
+            name, value = pair
+            mirror = self._mirrors.get(name)
+            if mirror is None or mirror.shape != value.shape or mirror.dtype != value.dtype:
+                mirror = value.requires_grad_(node["of"][1].get("grad") is True)
+            else:
+                mirror.data.copy_(value)
+            fresh[str(name)] = mirror
+        self._mirrors = fresh
+        return dict(fresh)
+
+    def set_parameters(self, values: dict[str, Tensor]) -> None:
+        writer = Writer()
+        node = writer.node(list(values.items()))
+        self._answer._ask({"ask": "set_parameters", "of": self._number, "value": node}, writer.payload)
+
+
+def clean_outputs(raw: Any, limit: int) -> list[dict[str, Any]]:
+    """Return a cell's outputs as a sandbox reports them, rebuilt: text and pictures, no HTML, no scripts."""
+    kept: list[dict[str, Any]] = []
+    left = 2 * limit
+    for out in raw if isinstance(raw, list) else []:
+        kind = out.get("output_type") if isinstance(out, dict) else None
+        if left <= 0 or len(kept) >= 1000:
+            break
+        if kind == "stream":
+            name = "stderr" if out.get("name") == "stderr" else "stdout"
+            kept.append({"output_type": "stream", "name": name, "text": str(out.get("text"))[:left]})
+            left -= len(kept[-1]["text"])
+        elif kind in ("display_data", "execute_result") and isinstance(out.get("data"), dict):
+            data = {
+                form: out["data"][form]
+                for form in ("text/plain", "image/png")
+                if isinstance(out["data"].get(form), str)
+            }
+            size = sum(map(len, data.values()))
+            if data and size <= left:
+                # A result would be read as points by nbgrader: here it is shown, no more.
+                kept.append({"output_type": "display_data", "data": data, "metadata": {}})
+                left -= size
+        elif kind == "error":
+            lines = out.get("traceback") if isinstance(out.get("traceback"), list) else []
+            trace = [str(line)[:4000] for line in lines[:40]]
+            texts = {key: str(out.get(key))[:2000] for key in ("ename", "evalue")}
+            kept.append({"output_type": "error", **texts, "traceback": trace})
+            left -= sum(map(len, trace))
+    return kept
+
+
+def usage(namespace: int) -> tuple[int, int, int]:
+    """Return the number of processes and threads in a process namespace, and the bytes they hold."""
+    processes = threads = memory = 0
+    page = os.sysconf("SC_PAGE_SIZE")
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            if os.stat(f"/proc/{name}/ns/pid").st_ino != namespace:
+                continue
+            with open(f"/proc/{name}/statm") as file:
+                resident, shared = map(int, file.read().split()[1:3])
+            processes += 1
+            threads += len(os.listdir(f"/proc/{name}/task"))
+            memory += (resident - shared) * page
+        except OSError:
+            continue  # it ended meanwhile, or belongs to somebody else
+    return processes, threads, memory
+
+
+class View:
+    """The library as a notebook may see it, on disk as long as this lives."""
+
+    def __init__(self, topic: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="course-")
+        self.path = Path(self._folder.name)
+        self.path.chmod(0o755)
+        write_view(topic, self.path)

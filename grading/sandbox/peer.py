@@ -1,0 +1,296 @@
+"""Two processes that call each other's functions with data, and differentiate through the calls.
+
+Either side asks, and while it waits for the reply it serves what the other side asks of it: a check calls an
+answer, which calls the `log_q` it was given, which lives on the check's side. Of a call through which gradients
+flow, the side that computed it keeps the graph, and multiplies vectors with its Jacobian when asked.
+"""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import math
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grading.sandbox.wire import Reader, WireError, Writer, receive, send
+
+KEPT_GRAPHS = 256
+TEXT_CHARACTERS = 4000
+
+Handler = Callable[[dict[str, Any], bytes], tuple[dict[str, Any], bytes]]
+
+
+class Raised(Exception):
+    """The other side raised; ``type_name`` and ``text`` say what."""
+
+    def __init__(self, type_name: str, text: str) -> None:
+        super().__init__(text)
+        self.type_name, self.text = type_name, text
+
+    def rebuilt(self) -> Exception:
+        """Return the nearest built-in exception."""
+        kind = getattr(builtins, self.type_name, None)
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):
+            kind = RuntimeError
+        try:
+            return kind(self.text)
+        except TypeError:  # UnicodeDecodeError and its like take more than a text
+            return RuntimeError(self.text)
+
+
+class Peer:
+    """One end of a pipe over which functions are called and differentiated."""
+
+    def __init__(self, pipe: socket.socket, payload_bytes: int) -> None:
+        self.pipe = pipe
+        self.payload_bytes = payload_bytes
+        self.handlers: dict[str, Handler] = {"callback": self._serve_callback, "vjp": self._serve_vjp}
+        self.deadline = math.inf
+        self._functions: dict[int, Any] = {}
+        self._graphs: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
+        self._numbers = itertools.count(1)
+        self._lock = threading.RLock()
+
+    def forget(self) -> None:
+        """Drop the functions and graphs that were kept for calls from the other side."""
+        self._functions.clear()
+        self._graphs.clear()
+
+    # Asking
+
+    def ask(self, message: dict[str, Any], payload: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        """Send a request and return the reply, serving the other side meanwhile.
+
+        Raises:
+            Raised: the other side raised while serving it.
+            PeerGone, PeerSilent, WireError: see grading.sandbox.wire.
+        """
+        with self._lock:
+            send(self.pipe, message, payload, self.deadline)
+            while True:
+                reply, body = receive(self.pipe, self.deadline, self.payload_bytes)
+                if "ask" in reply:
+                    self.serve(reply, body)
+                elif reply.get("re") == "raised":
+                    raise Raised(str(reply.get("type"))[:100], str(reply.get("text"))[:TEXT_CHARACTERS])
+                elif reply.get("re") == "ok":
+                    return reply, body
+                else:
+                    raise WireError("a frame is neither a request nor a reply")
+
+    def serve_next(self) -> None:
+        """Wait for a request and serve it."""
+        with self._lock:
+            message, payload = receive(self.pipe, self.deadline, self.payload_bytes)
+            self.serve(message, payload)
+
+    def serve(self, message: dict[str, Any], payload: bytes) -> None:
+        """Serve a request that has come."""
+        handler = self.handlers.get(str(message.get("ask")))
+        if handler is None:
+            raise WireError("a frame asks for what is not offered")
+        try:
+            reply, body = handler(message, payload)
+        except (Raised, WireError):
+            raise
+        except Exception as error:
+            reply, body = {"re": "raised", "type": type(error).__name__, "text": str(error)[:TEXT_CHARACTERS]}, b""
+        send(self.pipe, reply, body, self.deadline)
+
+    def call(self, ask: dict[str, Any], args: tuple[Any, ...], extra: list[Tensor] | None = None) -> Any:
+        """Call a function of the other side; gradients flow through tensors among the arguments.
+
+        Args:
+            ask: the request, to which the arguments are added.
+            extra: further tensors, known to both sides, on which the result may depend (parameters).
+        """
+        inputs: list[Tensor] = []
+        grad = torch.is_grad_enabled()
+
+        def on_tensor(tensor: Tensor) -> dict[str, Any]:
+            if not (grad and tensor.requires_grad):
+                return {}
+            inputs.append(tensor)
+            return {"grad": True, "leaf": tensor.is_leaf}
+
+        writer = Writer(on_tensor, self._keep_function)
+        node = writer.node(args)
+        reply, body = self.ask({**ask, "args": node, "grad": grad}, writer.payload)
+        self.read_reply(reply)
+        self._follow_changes(args, reply, body)
+        attached: list[Tensor] = []
+
+        def on_result(tensor: Tensor, node: dict[str, Any]) -> Tensor:
+            if node.get("grad") is True and tensor.is_floating_point():
+                attached.append(tensor)
+            return tensor
+
+        result = Reader(body, on_result).value(reply.get("value"))
+        reference = reply.get("call")
+        sources = inputs + [tensor for tensor in extra or [] if tensor.requires_grad]
+        if attached and sources and type(reference) is int:
+            linked = _Linked.apply(self, reference, attached, *sources)
+            pairs = {id(bare): link for bare, link in zip(attached, linked, strict=True)}
+            result = _replace(result, pairs)
+        return result
+
+    def read_reply(self, reply: dict[str, Any]) -> None:
+        """Look at a call's reply before its result is read; the grader's side does."""
+
+    def _follow_changes(self, args: tuple[Any, ...], reply: dict[str, Any], body: bytes) -> None:
+        """Repeat on our arguments what the other side did to them in place."""
+        changed = reply.get("changed") or []
+        if not isinstance(changed, list) or len(changed) > len(args):
+            raise WireError("the changed arguments are malformed")
+        reader = Reader(body)
+        for entry in changed:
+            index = entry.get("arg") if isinstance(entry, dict) else None
+            if type(index) is not int or not 0 <= index < len(args):
+                raise WireError("the changed arguments are malformed")
+            mine = args[index]
+            if isinstance(mine, torch.Generator):
+                reader.generator(entry["value"] if isinstance(entry.get("value"), dict) else {}, into=mine)
+            elif isinstance(mine, Tensor):
+                new = reader.value(entry.get("value"))
+                if not isinstance(new, Tensor):
+                    raise WireError("the changed arguments are malformed")
+                mine.data = new.to(mine.dtype)
+
+    def vjp(self, reference: int, gradients: list[Tensor | None]) -> list[Tensor | None]:
+        """Ask the other side for a vector–Jacobian product of an earlier call."""
+        writer = Writer()
+        node = writer.node(gradients)
+        try:
+            reply, body = self.ask({"ask": "vjp", "call": reference, "grads": node}, writer.payload)
+        except Raised as raised:
+            raise raised.rebuilt() from None
+        value = Reader(body).value(reply.get("value"))
+        if not isinstance(value, list) or not all(part is None or isinstance(part, Tensor) for part in value):
+            raise WireError("gradients are malformed")
+        return value
+
+    # Serving
+
+    def compute(self, function: Callable[..., Any], message: dict[str, Any], payload: bytes) -> dict[str, Any]:
+        """Call a function of ours with the arguments of a request.
+
+        Returns ``result``, ``args`` and ``changed``, for :meth:`answer_with`.
+        """
+        leaves: list[Tensor] = []
+
+        def on_tensor(tensor: Tensor, node: dict[str, Any]) -> Tensor:
+            if node.get("grad") is not True or not tensor.is_floating_point():
+                return tensor
+            leaves.append(tensor.requires_grad_())
+            # What came in as a result of other operations may be changed in place, a leaf may not.
+            return tensor if node.get("leaf") is True else tensor * 1
+
+        args = Reader(payload, on_tensor, self._proxy).value(message.get("args"))
+        if not isinstance(args, tuple):
+            raise WireError("the arguments are no tuple")
+        before = [arg.detach().clone() if isinstance(arg, Tensor) else _state(arg) for arg in args]
+        with torch.set_grad_enabled(message.get("grad") is True):
+            result = function(*args)
+        return {"result": result, "args": args, "before": before, "leaves": leaves}
+
+    def answer_with(self, done: dict[str, Any], extra: list[Tensor] | None = None) -> tuple[dict[str, Any], bytes]:
+        """Make the reply to a call: its result, what it changed, and whether gradients flow."""
+        flowing: list[Tensor] = []
+        inputs = done["leaves"] + [tensor for tensor in extra or [] if tensor.requires_grad]
+
+        def on_tensor(tensor: Tensor) -> dict[str, Any]:
+            if not tensor.requires_grad or not inputs:
+                return {}
+            flowing.append(tensor)
+            return {"grad": True}
+
+        writer = Writer(on_tensor)
+        value = writer.node(done["result"])
+        if writer.size > self.payload_bytes:
+            raise WireError(f"more than {self.payload_bytes >> 20} MB were returned")
+        writer.on_tensor = lambda tensor: {}
+        changed = [
+            {"arg": index, "value": writer.node(arg)}
+            for index, (arg, old) in enumerate(zip(done["args"], done["before"], strict=True))
+            if (isinstance(arg, Tensor) and _changed(arg, old))
+            or (isinstance(arg, torch.Generator) and not torch.equal(arg.get_state(), old))
+        ]
+        reply = {"re": "ok", "value": value, "changed": changed}
+        if flowing:
+            reply["call"] = next(self._numbers)
+            self._graphs[reply["call"]] = (flowing, inputs)
+            if len(self._graphs) > KEPT_GRAPHS:
+                self._graphs.pop(next(iter(self._graphs)))
+        return reply, writer.payload
+
+    def _serve_callback(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        function = self._functions.get(message.get("ref") if type(message.get("ref")) is int else -1)
+        if function is None:
+            raise ValueError("this function belongs to a call that is over")
+        return self.answer_with(self.compute(function, message, payload))
+
+    def _serve_vjp(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        gradients = Reader(payload).value(message.get("grads"))
+        kept = self._graphs.get(message.get("call") if type(message.get("call")) is int else -1)
+        if kept is None or not isinstance(gradients, list) or len(gradients) != len(kept[0]):
+            raise ValueError("this result belongs to a call that is over")
+        outputs, inputs = kept
+        pairs = [(out, grad) for out, grad in zip(outputs, gradients, strict=True) if isinstance(grad, Tensor)]
+        products = torch.autograd.grad(
+            [out for out, _ in pairs], inputs, [grad for _, grad in pairs], retain_graph=True, allow_unused=True
+        )
+        writer = Writer()
+        return {"re": "ok", "value": writer.node(list(products))}, writer.payload
+
+    def _keep_function(self, function: Any) -> int:
+        number = next(self._numbers)
+        self._functions[number] = function
+        return number
+
+    def _proxy(self, reference: int, name: str) -> Callable[..., Any]:
+        def call_back(*args: Any) -> Any:
+            try:
+                return self.call({"ask": "callback", "ref": reference}, args)
+            except Raised as raised:
+                raise raised.rebuilt() from None
+
+        call_back.__name__ = call_back.__qualname__ = name
+        return call_back
+
+
+class _Linked(torch.autograd.Function):
+    """Results that came over the pipe, linked to the tensors they were computed from."""
+
+    @staticmethod
+    def forward(ctx: Any, peer: Peer, reference: int, results: list[Tensor], *sources: Tensor) -> tuple[Tensor, ...]:
+        ctx.peer, ctx.reference, ctx.sources = peer, reference, len(sources)
+        ctx.set_materialize_grads(False)
+        return tuple(results)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> Any:
+        products = ctx.peer.vjp(ctx.reference, list(gradients))
+        if len(products) != ctx.sources:
+            raise WireError("gradients are malformed")
+        return (None, None, None, *products)
+
+
+def _replace(thing: Any, pairs: dict[int, Tensor]) -> Any:
+    if isinstance(thing, tuple | list):
+        return type(thing)(_replace(part, pairs) for part in thing)
+    return pairs.get(id(thing), thing)
+
+
+def _state(thing: Any) -> Tensor | None:
+    return thing.get_state() if isinstance(thing, torch.Generator) else None
+
+
+def _changed(now: Tensor, before: Tensor) -> bool:
+    plain = now.detach().as_subclass(Tensor)
+    return plain.shape != before.shape or plain.dtype != before.dtype or not torch.equal(plain, before)
