@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -201,9 +202,9 @@ class Guest:
             errors = (done.error_before_exec, done.error_in_exec)
         except BaseException as error:  # what a cell left behind to be raised later
             errors = (error,)
-        for error in errors:
-            if error is not None and not any(out["output_type"] == "error" for out in outputs.list):
-                outputs.error(type(error).__name__, str(error), [])
+        for failure in errors:
+            if failure is not None and not any(out["output_type"] == "error" for out in outputs.list):
+                outputs.error(type(failure).__name__, str(failure), [])
         usage = resource.getrusage(resource.RUSAGE_SELF)
         reply = {
             "re": "ok",
@@ -263,7 +264,7 @@ class Guest:
         try:
             self.instances[message["of"]].set_parameters(values)
         except AnswerFailed as failed:
-            return {"re": "ok", "failed": _failure(failed)}, b""
+            return _failed(failed)
         return {"re": "ok"}, b""
 
     def _answer(self) -> LocalAnswer:
@@ -274,7 +275,7 @@ class Guest:
     def _observed(
         self, function: Any, message: dict[str, Any], payload: bytes, parameters: list[torch.Tensor] | None = None
     ) -> tuple[dict[str, Any], bytes]:
-        printed = Outputs(4096)
+        name, printed = self._answer().name, Outputs(4096)
         try:
             with (
                 redirect_stdout(Stream(printed, "stdout")),
@@ -285,21 +286,20 @@ class Guest:
                 done = self.peer.compute(function, message, payload)
                 reply, body = self.peer.answer_with(done, parameters)
         except AnswerFailed as failed:
-            reply, body = {"re": "ok", "failed": _failure(failed)}, b""
+            reply, body = _failed(failed)
         except KeyboardInterrupt:
-            failed = AnswerFailed(
-                "raised", f"{self._answer().name} raised KeyboardInterrupt.", error="KeyboardInterrupt"
+            reply, body = _failed(
+                AnswerFailed("raised", f"{name} raised KeyboardInterrupt.", error="KeyboardInterrupt")
             )
-            reply, body = {"re": "ok", "failed": _failure(failed)}, b""
         except WireError as error:
-            failed = AnswerFailed("type", f"{self._answer().name} returned something that cannot be read: {error}.")
-            reply, body = {"re": "ok", "failed": _failure(failed)}, b""
+            reply, body = _failed(AnswerFailed("type", f"{name} returned something that cannot be read: {error}."))
         reply["printed"] = "".join(out["text"] for out in printed.list)
         return reply, body
 
 
-def _failure(failed: AnswerFailed) -> dict[str, Any]:
-    return {"kind": failed.kind, "says": failed.says, "line": failed.line, "error": failed.error}
+def _failed(failed: AnswerFailed) -> tuple[dict[str, Any], bytes]:
+    what = {"kind": failed.kind, "says": failed.says, "line": failed.line, "error": failed.error}
+    return {"re": "ok", "failed": what}, b""
 
 
 def enter(pipe: socket.socket, limits: dict[str, int], shell: GuestShell, course: str) -> None:
@@ -310,7 +310,9 @@ def enter(pipe: socket.socket, limits: dict[str, int], shell: GuestShell, course
     for name in [name for name in sys.modules if name.split(".")[0] in ("course_lib", "grading")]:
         del sys.modules[name]
     sys.path[:] = [course, os.getcwd()] + [path for path in sys.path if "site-packages" in path or "python3" in path]
-    from course_lib import grader  # the view's own module: the library's references live on the other side
+    grader = import_module(
+        "course_lib.grader"
+    )  # the view's own module: the library's references live on the other side
 
     guest = Guest(pipe, limits, shell)
 

@@ -230,14 +230,14 @@ class Peer:
         return reply, writer.payload
 
     def _serve_callback(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-        function = self._functions.get(message.get("ref") if type(message.get("ref")) is int else -1)
+        function = self._functions.get(_number(message.get("ref")))
         if function is None:
             raise ValueError("this function belongs to a call that is over")
         return self.answer_with(self.compute(function, message, payload))
 
     def _serve_vjp(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         gradients = Reader(payload).value(message.get("grads"))
-        kept = self._graphs.get(message.get("call") if type(message.get("call")) is int else -1)
+        kept = self._graphs.get(_number(message.get("call")))
         if kept is None or not isinstance(gradients, list) or len(gradients) != len(kept[0]):
             raise ValueError("this result belongs to a call that is over")
         outputs, inputs = kept
@@ -285,6 +285,10 @@ def _replace(thing: Any, pairs: dict[int, Tensor]) -> Any:
     if isinstance(thing, tuple | list):
         return type(thing)(_replace(part, pairs) for part in thing)
     return pairs.get(id(thing), thing)
+
+
+def _number(thing: Any) -> int:
+    return thing if type(thing) is int else -1
 
 
 def _state(thing: Any) -> Tensor | None:

@@ -1,0 +1,405 @@
+"""Grading one submission: read, repair, run in a sandbox, check from outside, report.
+
+What goes in and what comes out is data, so that it can happen on any machine.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import nbformat
+import torch
+from nbconvert.preprocessors.sanitize import SanitizeHTML
+from nbformat import NotebookNode
+
+from course_lib.answers import AnswerFailed
+from course_lib.checks import find_exercise
+from course_lib.checks.exercise import Exercise
+from course_lib.checks.report import Report
+from course_lib.checks.review import review_exercise, review_question
+from grading.reading import Unreadable, read_submission
+from grading.repair import Repaired, Step, graded_names, imports_of, repair
+from grading.sandbox.bubblewrap import SandboxError
+from grading.sandbox.host import CellRun, Sandbox, View, Zygote
+from grading.sandbox.limits import Limits
+from grading.suspicion import signs_in
+
+GRADED, REPAIRED, NOT_GRADED = "graded", "graded after repair", "not graded"
+REFERENCE_USED = (
+    "This answer calls course_lib's own solution of this very exercise, which earns nothing. The library may be used "
+    "for what earlier notebooks built; here, write it yourself."
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to be graded.
+
+    Attributes:
+        files: the submission's files by name.
+        seeds: the seed of the hidden tests, by exercise.
+        only: the exercises to check; all by default.
+    """
+
+    topic: str
+    student: str
+    files: dict[str, bytes]
+    seeds: dict[str, int]
+    limits: Limits = field(default_factory=Limits)
+    only: tuple[str, ...] | None = None
+    unsafe: bool = False
+    show_hidden: bool = False
+    problem: str | None = None
+
+
+class Bench:
+    """What a process keeps between submissions: the preloaded server, and the library's view of each notebook."""
+
+    def __init__(self) -> None:
+        self._zygote: Zygote | None = None
+        self._views: dict[str, View] = {}
+
+    def sandbox(self, job: Job) -> Sandbox:
+        """Start a sandbox for a job.
+
+        Raises:
+            SandboxError, CourseError: it cannot be started here.
+        """
+        if job.topic not in self._views:
+            self._views[job.topic] = View(job.topic)
+        if self._zygote is None or not self._zygote.alive:
+            self._zygote = Zygote()
+        try:
+            return Sandbox(self._zygote, job.topic, self._views[job.topic].path, job.limits, job.unsafe)
+        except SandboxError:
+            self._zygote.close()
+            self._zygote = Zygote()  # once more, from the start
+            return Sandbox(self._zygote, job.topic, self._views[job.topic].path, job.limits, job.unsafe)
+
+    def close(self) -> None:
+        if self._zygote:
+            self._zygote.close()
+            self._zygote = None
+        self._views.clear()
+
+
+def grade(job: Job, bench: Bench) -> dict[str, Any]:
+    """Grade a submission and return the result as JSON; whatever it does, nothing is raised for it.
+
+    The keys: ``student``, ``topic``, ``state``, ``why`` (not graded), ``repairs``, ``exercises`` (one report each),
+    ``cells`` (seconds), ``seconds``, ``memory_mb``, ``phases``, ``signs``, ``notebook`` (graded, as text).
+    """
+    began = time.monotonic()
+    result: dict[str, Any] = {"student": job.student, "topic": job.topic, "state": NOT_GRADED, "repairs": []}
+    try:
+        if job.problem:
+            raise Unreadable(job.problem)
+        handed = read_submission(job.files, job.topic)
+        repaired = repair(handed, job.topic)
+        read = time.monotonic() - began
+        extra = {
+            n: c for n, c in job.files.items() if n != handed.file and n.endswith((".py", ".txt", ".csv", ".json"))
+        }
+        run = _Run(job, bench, repaired, {name.rsplit("/", 1)[-1]: content for name, content in extra.items()})
+        run.everything()
+    except Unreadable as unreadable:
+        return {**result, "why": f"unreadable file: {unreadable}", "seconds": time.monotonic() - began}
+    except Exception as error:
+        why = f"infrastructure: {type(error).__name__}: {error}"
+        return {**result, "why": why[:1000], "seconds": time.monotonic() - began}
+    run.phases["reading"] = read
+    writing = time.monotonic()
+    result |= {
+        "state": REPAIRED if repaired.repairs else GRADED,
+        "repairs": repaired.repairs,
+        "exercises": run.reports,
+        "cells": [round(cell.seconds, 3) for _, cell in run.ran],
+        "slowest": run.slowest(),
+        "memory_mb": max((cell.memory_mb for _, cell in run.ran), default=0.0),
+        "phases": run.phases,
+        "signs": run.signs(),
+        "checked": sorted(run.reports),
+    }
+    result["seconds"] = time.monotonic() - began
+    result["notebook"] = nbformat.writes(_graded_notebook(job, repaired, run, result))
+    run.phases["notebook"] = time.monotonic() - writing
+    return result
+
+
+class _Run:
+    """The course of one submission, through as many sandboxes as it needs."""
+
+    def __init__(self, job: Job, bench: Bench, repaired: Repaired, files: dict[str, bytes]) -> None:
+        self.job, self.bench, self.repaired, self.files = job, bench, repaired, files
+        self.names = [name for name in graded_names(job.topic) if job.only is None or name in job.only]
+        self.reports: dict[str, dict[str, Any]] = {}
+        self.ran: list[tuple[int, CellRun]] = []
+        self.phases = {"start": 0.0, "cells": 0.0, "checks": 0.0}
+        self.lost: list[str] = []
+        self._sources: list[str] = []
+        self._end = time.monotonic() + job.limits.notebook_seconds
+        self._starts = 0
+        self._sandbox: Sandbox | None = None
+
+    def everything(self) -> None:
+        """Run every cell in order and check every answer where it stands."""
+        steps = self.repaired.steps
+        last = {name: max((i for i, s in enumerate(steps) if name in s.defines), default=-1) for name in self.names}
+        check_at = {s.place.exercise: i for i, s in enumerate(steps) if s.place and s.place.role == "check"}
+        try:
+            self._start()
+            for index, step in enumerate(steps):
+                source = self._source(step)
+                if source.strip():
+                    self._run_cell(index, source)
+                for name in self.names:
+                    # At its check, as the student saw it; and after every cell that defines it, if there are several.
+                    here = index == max(last[name], check_at.get(name, -1))
+                    several = name in step.defines and index != last[name]
+                    if (here or several) and not self._right(name):
+                        self._check(name)
+            if self.repaired.repairs:
+                for name in self.names:
+                    if not self._right(name):
+                        self._check(name)
+            for name in self.names:
+                if name not in self.reports:
+                    self._check(name)
+        finally:
+            self._stop()
+
+    def slowest(self) -> dict[str, Any] | None:
+        if not self.ran:
+            return None
+        index, cell = max(self.ran, key=lambda pair: pair[1].seconds)
+        first = self.repaired.steps[index].source.strip().splitlines()[:1]
+        return {"seconds": round(cell.seconds, 3), "cell": (first or [""])[0][:80]}
+
+    def signs(self) -> list[str]:
+        """Return what an instructor may want to look at."""
+        own = [step.source for step in self.repaired.steps if step.kind == "code" and not _is_released(step)]
+        found = [sign for source in own for sign in signs_in(source)]
+        found += [
+            {"frames": "sent no data through the grader's pipe", "processes": "started too many processes"}.get(why, "")
+            for why in self.lost
+        ]
+        found += [
+            "called the course's own solution"
+            for report in self.reports.values()
+            if report["misconception"] == "reference"
+        ]
+        return sorted({sign for sign in found if sign})
+
+    def _right(self, name: str) -> bool:
+        return name in self.reports and self.reports[name]["status"] == "right"
+
+    def _source(self, step: Step) -> str:
+        """Return what of a step is run: of a cell that only shows something, what it imports."""
+        role = step.place.role if step.place else None
+        if step.kind != "code" or role == "check":
+            return ""
+        return imports_of(step.source) if role == "show" else step.source
+
+    def _start(self) -> None:
+        began = time.monotonic()
+        self._starts += 1
+        self._sandbox = self.bench.sandbox(self.job)
+        if self.files:
+            self._sandbox.send_files(self.files)
+        for source in self._sources:
+            if self._sandbox.run(source).lost:
+                break
+        self.phases["start"] += time.monotonic() - began
+
+    def _stop(self) -> None:
+        if self._sandbox:
+            if self._sandbox.lost:
+                self.lost.append(self._sandbox.lost)
+            self._sandbox.close()
+            self._sandbox = None
+
+    def _alive(self) -> Sandbox | None:
+        """Return a sandbox that runs, a fresh one where the last has died; None when there is no time for another."""
+        if self._sandbox and not self._sandbox.lost and time.monotonic() < self._end:
+            return self._sandbox
+        self._stop()
+        if time.monotonic() >= self._end or self._starts > self.job.limits.restarts:
+            return None
+        self._start()
+        return self._sandbox if self._sandbox and not self._sandbox.lost else None
+
+    def _run_cell(self, index: int, source: str) -> None:
+        began = time.monotonic()
+        sandbox = self._alive()
+        if sandbox is None:
+            return
+        cell = sandbox.run(source)
+        self.phases["cells"] += time.monotonic() - began
+        self.ran.append((index, cell))
+        if not cell.lost:
+            self._sources.append(source)
+
+    def _check(self, name: str) -> None:
+        began = time.monotonic()
+        report = self._report(name)
+        report["seconds"] = round(time.monotonic() - began, 3)
+        self.phases["checks"] += report["seconds"]
+        old = self.reports.get(name)
+        if old is None or report["status"] == "right" or old["status"] == "unanswered":
+            self.reports[name] = report
+
+    def _report(self, name: str) -> dict[str, Any]:
+        for attempt in (1, 2):
+            sandbox = self._alive()
+            if sandbox is None:
+                says = (
+                    "The notebook's time was over, or its kernel died too often, before this answer could be checked."
+                )
+                return _as_dict(self._unanswered(name, says))
+            try:
+                report = self._review(sandbox, name)
+            except AnswerFailed as failed:
+                report = Report(name, 0, find_exercise(name).points, "wrong", (failed.says,))
+            # A process that something else has ended deserves a second look at this answer; a loop does not.
+            if sandbox.lost in ("gone", "memory", "processes") and attempt == 1:
+                continue
+            break
+        if sandbox.used_reference and not report.passed:
+            report = Report(name, 0, report.max_points, "wrong", (REFERENCE_USED,), misconception="reference")
+        return _as_dict(report)
+
+    def _review(self, sandbox: Sandbox | None, name: str) -> Report:
+        """Check an answer as the student did, and then on other inputs."""
+        if sandbox is None:
+            says = "The notebook's time was over, or its kernel died too often, before this answer could be checked."
+            return self._unanswered(name, says)
+        try:
+            return self._reviewed(sandbox, name)
+        except AnswerFailed as failed:
+            return Report(name, 0, find_exercise(name).points, "wrong", (failed.says,))
+
+    def _reviewed(self, sandbox: Sandbox, name: str) -> Report:
+        exercise = find_exercise(name)
+        answer = sandbox.begin(name)
+        if answer is None:
+            return self._unanswered(name, f"There is no {name} in the notebook that was handed in.")
+        if not isinstance(exercise, Exercise):
+            return review_question(exercise, answer)
+        report = review_exercise(exercise, answer)
+        if not report.passed:
+            return report
+        again = sandbox.begin(name)
+        hidden = review_exercise(exercise, again, self.job.seeds[name]) if again else None
+        return report if hidden is not None and hidden.passed else hidden or report
+
+    def _unanswered(self, name: str, says: str) -> Report:
+        failed = [
+            f"Its cell failed with {cell.error}: {_first_error(cell)}"
+            for index, cell in self.ran
+            if name in self.repaired.steps[index].defines and cell.error
+        ]
+        return Report(name, 0, find_exercise(name).points, "unanswered", (says, *failed[:1]))
+
+
+def _first_error(cell: CellRun) -> str:
+    return next((str(out["evalue"])[:200] for out in cell.outputs if out["output_type"] == "error"), "")
+
+
+def _is_released(step: Step) -> bool:
+    return step.place is not None and step.source.strip() == step.place.source.strip()
+
+
+def _as_dict(report: Report) -> dict[str, Any]:
+    return {
+        "name": report.exercise,
+        "points": report.points,
+        "max_points": report.max_points,
+        "status": report.status,
+        "sentences": list(report.sentences),
+        "misconception": report.misconception,
+        "text": str(report),
+        "html": report._repr_html_(),
+    }
+
+
+def _graded_notebook(job: Job, repaired: Repaired, run: _Run, result: dict[str, Any]) -> NotebookNode:
+    """Return the notebook as graders and students see it: the answers, and under each what its check says."""
+    outputs = dict(run.ran)
+    marked = {step.place.id: i for i, step in enumerate(repaired.steps) if step.place}
+    cells = [nbformat.v4.new_markdown_cell(_summary(result), id="grading-summary")]
+    sanitize = SanitizeHTML(enabled=True)
+    used: set[str] = {"grading-summary"}
+    for index, step in enumerate(repaired.steps):
+        own = step.place is not None and marked[step.place.id] == index
+        cell_id = step.place.id if own and step.place else f"own-{index}"
+        used.add(cell_id)
+        metadata = dict(step.place.metadata) if own and step.place else {}
+        role = step.place.role if step.place else None
+        if step.kind != "code":
+            text = step.source if step.kind == "markdown" else f"```\n{step.source}\n```"
+            cell = nbformat.v4.new_markdown_cell(text, metadata=metadata, id=cell_id)
+            if not _is_released(step):
+                cell, _ = sanitize.preprocess_cell(cell, {}, index)
+            cells.append(cell)
+            continue
+        cell = nbformat.v4.new_code_cell(step.source, metadata=metadata, id=cell_id)
+        if role == "check" and own and step.place and step.place.exercise:
+            cell.source = _check_source(job, step.place.exercise, step.place.source)
+            report = run.reports.get(step.place.exercise)
+            cell.outputs = _report_outputs(report) if report else []
+        elif index in outputs and role != "show":
+            cell.outputs = [nbformat.from_dict(out) for out in outputs[index].outputs]
+        cells.append(cell)
+    metadata = {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
+    }
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def _check_source(job: Job, name: str, source: str) -> str:
+    if not job.show_hidden or name not in job.seeds:
+        return source
+    return f'{source}\ncheck("{name}", seed={job.seeds[name]})  # the hidden test'
+
+
+def _report_outputs(report: dict[str, Any]) -> list[NotebookNode]:
+    """Return the outputs by which nbgrader reads the points: an error is none, anything else all."""
+    data = {"text/plain": report["text"], "text/html": report["html"]}
+    shown = nbformat.v4.new_output("display_data", data=data)
+    if report["status"] == "right":
+        return [shown]
+    headline = report["text"].splitlines()[0].lstrip("✓✗… ")
+    failed = nbformat.v4.new_output("error", ename="CheckFailed", evalue=headline, traceback=[headline])
+    return [shown, failed]
+
+
+def _summary(result: dict[str, Any]) -> str:
+    """Return the first cell of a graded notebook: points, what was repaired, time and memory."""
+    reports = result["exercises"].values()
+    earned, total = (sum(report[key] for report in reports) for key in ("points", "max_points"))
+    words = {"right": "right", "wrong": "not right yet", "unanswered": "not answered"}
+    rows = "\n".join(
+        f"| `{r['name']}` | {words[r['status']]} | {r['points']} / {r['max_points']} | {r['seconds']:.1f} s |"
+        for r in reports
+    )
+    repairs = "".join(f"\n- {_plain(sentence)}" for sentence in result["repairs"])
+    said = f"\n\nBefore grading, the file was mended; this cost no points:\n{repairs}" if repairs else ""
+    return (
+        f"## Graded: {earned} of {total} points\n\n| exercise | result | points | checked in |\n| :--- | :--- | ---: | ---: |\n{rows}\n\n"
+        f"The notebook ran in {result['seconds']:.1f} s and needed up to {result['memory_mb']:.0f} MB of memory.{said}"
+    )
+
+
+def _plain(text: str) -> str:
+    """Keep a file's name from becoming Markdown or HTML."""
+    return "".join(
+        f"\\{c}" if c in "\\`*_{}[]()#|!~" else {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(c, c) for c in text
+    )
+
+
+def one_thread() -> None:
+    """Use one thread for a grader's computations: they are small, and there are many graders."""
+    torch.set_num_threads(1)
