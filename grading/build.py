@@ -26,7 +26,9 @@ def nbgrader_config(root: Path = ROOT) -> Config:
     """Return the configuration that plain nbgrader commands use, for the course in ``root``."""
     config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT / "grading")).load_config()
     config.CourseDirectory.root = str(root)
-    config.CourseDirectory.db_url = f"sqlite:///{root / 'grading' / 'gradebook.db'}"
+    config.CourseDirectory.db_url = (
+        os.environ.get("LATENT_COURSE_DB") or f"sqlite:///{root / 'grading' / 'gradebook.db'}"
+    )
     return config
 
 

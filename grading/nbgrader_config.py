@@ -22,7 +22,8 @@ c.CourseDirectory.release_directory = "notebooks"
 c.CourseDirectory.submitted_directory = "grading/submitted"
 c.CourseDirectory.autograded_directory = "grading/autograded"
 c.CourseDirectory.feedback_directory = "grading/feedback"
-c.CourseDirectory.db_url = f"sqlite:///{root / 'grading' / 'gradebook.db'}"
+# Another database, PostgreSQL for one, by its URL: LATENT_COURSE_DB=postgresql+psycopg://user@host/name
+c.CourseDirectory.db_url = os.environ.get("LATENT_COURSE_DB") or f"sqlite:///{root / 'grading' / 'gradebook.db'}"
 # generate_assignment copies every other file of the source folder: the .py holds the solutions.
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", ".pytest_cache", "*.py"]
 

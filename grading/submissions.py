@@ -1,21 +1,52 @@
-"""Grading what students handed in, one submission at a time, so that none stops the others."""
+"""Grading what students handed in: a batch that can be stopped at any moment, and goes on where it stopped."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
-from traitlets.config import Config
 
-from grading.build import generate, nbgrader_config
+from course_lib.checks import find_exercise
+from grading.build import nbgrader_config
+from grading.cluster import close_bench, cluster_workers, grade_here, grade_with, local_workers
 from grading.course import ROOT, CourseError, find_topic
+from grading.digests import files_digest, machinery_digest, release_digest, tests_digests
+from grading.grade import NOT_GRADED, Job
+from grading.gradebook import ensure_assignment, open_gradebook, read_timestamp, record
+from grading.repair import graded_names
+from grading.sandbox.bubblewrap import find_bubblewrap
+from grading.sandbox.limits import Limits
+from grading.source import hidden_seed
+from grading.store import Store, read_files, write_whole
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Invalid|Missing)\w*:")
+INFRASTRUCTURE = "infrastructure"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a batch is graded.
+
+    Attributes:
+        workers: processes on this machine; with one, everything happens in this process.
+        scheduler: the address of a Dask scheduler to use instead.
+        unsafe: run students' code without a sandbox.
+        again: grade also what did not change.
+        show_hidden: name the hidden tests and their seeds in the graded notebooks.
+    """
+
+    workers: int = 1
+    scheduler: str | None = None
+    unsafe: bool = False
+    limits: Limits = field(default_factory=Limits)
+    again: bool = False
+    show_hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -23,15 +54,23 @@ class Outcome:
     """What became of one submission.
 
     Attributes:
+        state: "graded", "graded after repair" or "not graded".
         points, max_points: None if it was not graded.
         problem: why it was not graded, or None.
+        repairs: what was mended, in words.
+        fresh: whether it was graded now, not found unchanged.
+        moved: points that differ from those before, as (exercise, before, now).
     """
 
     topic: str
     student: str
+    state: str = NOT_GRADED
     points: float | None = None
     max_points: float | None = None
     problem: str | None = None
+    repairs: tuple[str, ...] = ()
+    fresh: bool = True
+    moved: tuple[tuple[str, float, float], ...] = ()
 
 
 def submissions(topic: str, students: list[str] | None = None, root: Path = ROOT) -> list[str]:
@@ -51,32 +90,137 @@ def submissions(topic: str, students: list[str] | None = None, root: Path = ROOT
     return chosen
 
 
-def autograde(name: str, students: list[str] | None = None, root: Path = ROOT) -> Iterator[Outcome]:
-    """Grade every submission of a notebook with nbgrader; yield the outcomes as they come."""
+def autograde(
+    name: str, students: list[str] | None = None, root: Path = ROOT, settings: Settings | None = None
+) -> Iterator[Outcome]:
+    """Grade every submission of a notebook; yield the outcomes as they come, one for each, whatever happens.
+
+    What was graded before and has not changed is not graded again; where only some tests have changed, only
+    those run. A run that was killed is taken up by the next.
+
+    Raises:
+        CourseError: there is nothing to grade, no sandbox, or another run at work.
+    """
+    settings = settings or Settings()
     topic = find_topic(name)
     chosen = submissions(topic, students, root)
+    if not settings.unsafe and settings.scheduler is None:
+        find_bubblewrap()
     config = nbgrader_config(root)
-    with _gradebook(config) as gradebook:
-        try:
-            gradebook.find_assignment(topic)
-            known = True
-        except MissingEntry:
-            known = False
-    if not known:
-        generate(topic, config)
-    api = NbGraderAPI(config=config)
-    for student in chosen:
-        result = api.autograde(topic, student, force=True, create=True)
-        if result["success"]:
-            with _gradebook(config) as gradebook:
-                submission = gradebook.find_submission(topic, student)
-                yield Outcome(topic, student, submission.score, submission.max_score)
+    batch = _Batch(topic, root, settings)
+    with ExitStack() as stack:
+        stack.enter_context(batch.store.only_writer())
+        ensure_assignment(topic, config, batch.points)
+        gradebook = stack.enter_context(open_gradebook(config))
+        todo: list[str] = []
+        for student in chosen:
+            result = batch.finished(student)
+            if result is None:
+                todo.append(student)
+                continue
+            if not result.get("recorded"):
+                batch.keep(result, gradebook)
+            yield batch.outcome(result, fresh=False)
+        jobs = (batch.job(student) for student in todo)
+        if not todo:
+            return
+        if settings.scheduler:
+            results = grade_with(stack.enter_context(cluster_workers(settings.scheduler)), jobs)
+        elif settings.workers > 1 and len(todo) > 1:
+            results = grade_with(stack.enter_context(local_workers(min(settings.workers, len(todo)))), jobs)
         else:
-            yield Outcome(topic, student, problem=_reason(result))
+            stack.callback(close_bench)
+            results = (grade_here(batch.as_dict(job)) for job in jobs)
+        for result in results:
+            yield batch.take(result, gradebook)
 
 
-def _gradebook(config: Config) -> Gradebook:
-    return Gradebook(config.CourseDirectory.db_url, config.CourseDirectory.course_id)
+class _Batch:
+    """One notebook's submissions, and what their grades depend on."""
+
+    def __init__(self, topic: str, root: Path, settings: Settings) -> None:
+        self.topic, self.root, self.settings = topic, root, settings
+        self.store = Store(root)
+        self.names = graded_names(topic)
+        self.points = {name: float(find_exercise(name).points) for name in self.names}
+        secret = self.store.secret()
+        self.seeds = {name: (hidden_seed(name) ^ secret) % (1 << 31) for name in self.names}
+        self.tests = tests_digests(topic, self.seeds)
+        self.common = {
+            "machinery": machinery_digest(),
+            "release": release_digest(topic),
+            "how": repr((settings.unsafe, settings.show_hidden, settings.limits)),
+        }
+        self._before: dict[str, dict[str, Any] | None] = {}
+        self._digests: dict[str, str] = {}
+
+    def _files(self, student: str) -> tuple[dict[str, bytes], str | None]:
+        return read_files(self.root / "grading" / "submitted" / student / self.topic)
+
+    def finished(self, student: str) -> dict[str, Any] | None:
+        """Return the result of a submission that need not be graded again."""
+        files, problem = self._files(student)
+        self._digests[student] = files_digest(files, problem)
+        result = self.store.read(self.topic, student)
+        self._before[student] = result
+        if result is None or self.settings.again or str(result.get("why", "")).startswith(INFRASTRUCTURE):
+            return None
+        same = result.get("submission") == self._digests[student] and result.get("common") == self.common
+        return result if same and result.get("tests") == self.tests else None
+
+    def job(self, student: str) -> Job:
+        """Return what is to be done for a submission: everything, or the exercises whose tests have changed."""
+        files, problem = self._files(student)
+        before = self._before.get(student)
+        only, known = None, {}
+        unchanged = before is not None and not self.settings.again and before.get("common") == self.common
+        if before is not None and unchanged and before.get("submission") == self._digests[student]:
+            old = before.get("tests") or {}
+            reports = before.get("exercises") or {}
+            known = {
+                name: reports[name] for name in self.names if name in reports and old.get(name) == self.tests[name]
+            }
+            only = tuple(name for name in self.names if name not in known)
+        s = self.settings
+        return Job(self.topic, student, files, self.seeds, s.limits, only, s.unsafe, s.show_hidden, problem, known)
+
+    def as_dict(self, job: Job) -> dict[str, Any]:
+        return {**vars(job), "limits": job.limits.as_dict()}
+
+    def take(self, result: dict[str, Any], gradebook: Any) -> Outcome:
+        """Keep a fresh result: on disk first, then in the gradebook, so that neither is ever without the other."""
+        student = result["student"]
+        result |= {"submission": self._digests[student], "common": self.common, "tests": self.tests}
+        before = self._before.get(student) or {}
+        old = {name: report["points"] for name, report in (before.get("exercises") or {}).items()}
+        new = {name: report["points"] for name, report in (result.get("exercises") or {}).items()}
+        same_work = before.get("submission") == result["submission"]
+        moved = [[name, old[name], new[name]] for name in new if same_work and name in old and old[name] != new[name]]
+        result["moved"] = moved
+        self.store.note_graded(self.topic, student)
+        self.keep(result, gradebook)
+        return self.outcome(result, fresh=True)
+
+    def keep(self, result: dict[str, Any], gradebook: Any) -> None:
+        """Write a result, the graded notebook and the gradebook; in an order that a kill at any point leaves mendable."""
+        self.store.write({**result, "recorded": False})
+        if result["state"] != NOT_GRADED:
+            submitted = self.root / "grading" / "submitted" / result["student"] / self.topic
+            graded = self.root / "grading" / "autograded" / result["student"] / self.topic
+            write_whole(graded / f"{self.topic}.ipynb", result["notebook"].encode())
+            record(gradebook, result, read_timestamp(submitted))
+        self.store.write({**{key: value for key, value in result.items() if key != "notebook"}, "recorded": True})
+
+    def outcome(self, result: dict[str, Any], fresh: bool) -> Outcome:
+        if result["state"] == NOT_GRADED:
+            return Outcome(self.topic, result["student"], problem=result.get("why"), fresh=fresh)
+        reports = result["exercises"].values()
+        earned, total = (float(sum(report[key] for report in reports)) for key in ("points", "max_points"))
+        moved = (
+            tuple((str(name), float(old), float(new)) for name, old, new in result.get("moved", [])) if fresh else ()
+        )
+        repairs = tuple(result["repairs"])
+        return Outcome(self.topic, result["student"], result["state"], earned, total, None, repairs, fresh, moved)
 
 
 def _reason(result: dict[str, str]) -> str:

@@ -10,6 +10,7 @@ import ast
 import shutil
 from pathlib import Path
 
+from course_lib import __version__
 from course_lib.checks import TOPICS
 from course_lib.checks.exercise import Exercise
 from grading.course import ROOT
@@ -76,6 +77,9 @@ def write_view(topic: str, folder: Path) -> None:
     (view / "grader.py").write_text(GRADER, encoding="utf-8")
     (view / "checks").mkdir()
     (view / "checks" / "__init__.py").write_text(CHECKS, encoding="utf-8")
+    metadata = folder / f"latent_course-{__version__}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: latent-course\nVersion: {__version__}\n")
     shutil.copytree(LIBRARY / "assets", view / "assets", copy_function=shutil.copyfile)
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)

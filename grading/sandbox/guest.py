@@ -323,5 +323,5 @@ def enter(pipe: socket.socket, limits: dict[str, int], shell: GuestShell, course
             kind = grader.ReferenceUsed if raised.type_name == "ReferenceUsed" else None
             raise (kind(raised.text) if kind else raised.rebuilt()) from None
 
-    grader.call_grader = call_grader
+    vars(grader)["call_grader"] = call_grader
     guest.serve()

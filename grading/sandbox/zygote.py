@@ -83,7 +83,6 @@ def _guest(request: dict[str, object], pipe: socket.socket, shell: GuestShell) -
 
 def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
-    confine.die_with_parent()
     shell = preload()
     control.send(b"ready")
     serve(control, shell)
