@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from sqlalchemy.exc import SAWarning
 
@@ -15,6 +19,10 @@ from grading import build as building
 from grading import export as exporting
 from grading import submissions as grading
 from grading.course import ROOT, CourseError, find_topic, topics
+from grading.doctor import examine
+from grading.grade import NOT_GRADED
+from grading.report import write_report
+from grading.sandbox.limits import Limits
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,22 +66,62 @@ def check() -> None:
 
 
 @app.command()
-def autograde(name: Topic, student: Students = None) -> None:
-    """Grade every submission of a notebook; one that fails is reported and stops none of the others."""
+def autograde(
+    name: Topic,
+    student: Students = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = len(os.sched_getaffinity(0)),
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use instead.")] = None,
+    limit: Annotated[list[str] | None, typer.Option(help="A limit, such as cell_seconds=30 (repeatable).")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Grade also what did not change.")] = False,
+    show_hidden: Annotated[
+        bool, typer.Option("--show-hidden-tests", help="Name them in the graded notebooks.")
+    ] = False,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="Let students' code do all that you can.")
+    ] = False,
+) -> None:
+    """Grade every submission of a notebook in a sandbox; stop it at any time, and go on with the same command."""
+    if unsafe:
+        console.print("[red]No sandbox:[/red] what is graded now can read and change everything you can.")
+    settings = grading.Settings(workers, scheduler, unsafe, Limits().changed(limit or []), again, show_hidden)
+    total = len(grading.submissions(find_topic(name), student))
     table = Table("student", "points", "of", "status")
-    failed = 0
-    with console.status(f"grading {name}") as status:
-        for outcome in grading.autograde(name, student):
-            failed += outcome.problem is not None
-            points = "–" if outcome.points is None else f"{outcome.points:g}"
-            of = "–" if outcome.max_points is None else f"{outcome.max_points:g}"
-            said = "graded" if outcome.problem is None else f"not graded: {outcome.problem}"
-            table.add_row(outcome.student, points, of, said)
-            status.update(f"grading {name}: {table.row_count} done")
+    states: Counter[str] = Counter()
+    moved: list[str] = []
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    try:
+        with Progress(*columns, console=console) as progress:
+            bar = progress.add_task(f"grading {find_topic(name)}", total=total)
+            for outcome in grading.autograde(name, student, settings=settings):
+                states[outcome.state if outcome.fresh else f"unchanged, {outcome.state}"] += 1
+                progress.advance(bar)
+                said = (
+                    f"not graded: {outcome.problem}"
+                    if outcome.problem
+                    else "; ".join([outcome.state, *outcome.repairs])
+                )
+                table.add_row(outcome.student, _number(outcome.points), _number(outcome.max_points), escape(said))
+                moved += [f"{outcome.student}: {e}: {old:g} before, {new:g} now" for e, old, new in outcome.moved]
+    except KeyboardInterrupt:
+        console.print(f"Stopped after {sum(states.values())} of {total}; the same command goes on from here.")
+        raise typer.Exit(130) from None
     console.print(table)
-    if failed:
-        console.print(f"{failed} of {table.row_count} submissions were not graded; they have no points, not 0 points.")
+    console.print(", ".join(f"{count} {state}" for state, count in sorted(states.items())) + ".")
+    for line in moved:
+        console.print(f"Points moved: {line}.", highlight=False)
+    if failed := sum(count for state, count in states.items() if NOT_GRADED in state):
+        console.print(f"{failed} of {total} submissions were not graded; they have no points, not 0 points.")
         raise typer.Exit(1)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"
 
 
 @app.command()
@@ -88,14 +136,35 @@ def feedback(name: Topic, student: Students = None) -> None:
 
 
 @app.command()
+def report(name: Topic) -> None:
+    """Write the report on a notebook: points, misconceptions, what was not graded, signs of tampering."""
+    page, table = write_report(name)
+    console.print(f"The report is in {page}, its numbers in {table}.")
+
+
+@app.command()
 def export(
     to: Annotated[Path, typer.Option("--to", help="The CSV file to write.")] = ROOT / "grading" / "grades.csv",
+    form: Annotated[str, typer.Option("--for", help="nbgrader, canvas or moodle.")] = "nbgrader",
 ) -> None:
     """Write all grades to a CSV file; a submission that could not be graded has a status instead of a score."""
-    failed = exporting.export(to)
+    failed = exporting.export(to, form=form)
     console.print(f"Grades are in {to}.")
     for topic, student in failed:
         console.print(f"{student}: {topic} was handed in but not graded; its score is left empty.")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is missing on this machine for safe grading."""
+    bad = 0
+    for finding in examine():
+        bad += finding.good is False
+        mark = "[green]✓[/green]" if finding.good else "[red]✗[/red]"
+        console.print(f"{mark} {finding.what}: {escape(finding.says)}", highlight=False)
+    if bad:
+        raise typer.Exit(1)
+    console.print("This machine can grade safely.")
 
 
 def main() -> None:

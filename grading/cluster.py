@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
 import os
@@ -35,6 +36,7 @@ def grade_here(job: dict[str, Any]) -> dict[str, Any]:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # students' answers run on the CPU, and so do the references
         one_thread()
         _bench = Bench()
+        atexit.register(close_bench)
     limits = Limits(**job["limits"])
     only = None if job["only"] is None else tuple(job["only"])
     result = grade(Job(**{**job, "limits": limits, "only": only}), _bench)

@@ -1,53 +1,144 @@
-"""Grades as a CSV file in which a submission that could not be graded is no zero."""
+"""Grades as CSV files for nbgrader's users, Canvas and Moodle; what could not be graded is never a zero."""
 
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from nbgrader.api import Gradebook
-
 from grading.build import nbgrader_config
-from grading.course import ROOT
+from grading.course import ROOT, CourseError
+from grading.grade import NOT_GRADED
+from grading.gradebook import open_gradebook
+from grading.store import Store, write_whole
 
-COLUMNS = ["assignment", "student_id", "last_name", "first_name", "email", "score", "max_score", "status"]
+NOT_HANDED_IN = "not handed in"
 
 
-def export(to: Path, root: Path = ROOT) -> list[tuple[str, str]]:
-    """Write one row for every student and assignment; return the (assignment, student) pairs not graded.
+@dataclass(frozen=True)
+class Row:
+    """A student's grade in one notebook; ``score`` is None unless it was graded."""
 
-    The status is "graded", "not graded" (handed in, but nbgrader failed on it: no score) or "not handed in".
-    """
-    config = nbgrader_config(root)
-    failed = []
-    with Gradebook(config.CourseDirectory.db_url, config.CourseDirectory.course_id) as gradebook, to.open("w") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        scores = {
-            (submission.assignment.name, submission.student_id): submission.score
-            for assignment in gradebook.assignments
-            for submission in gradebook.assignment_submissions(assignment.name)
-        }
+    assignment: str
+    student_id: str
+    last_name: str
+    first_name: str
+    email: str
+    lms_user_id: str
+    score: float | None
+    max_score: float
+    status: str
+
+
+def grades(root: Path = ROOT) -> list[Row]:
+    """Return a row for every student and notebook of the gradebook, and for every submission never graded."""
+    store = Store(root)
+    rows: list[Row] = []
+    with open_gradebook(nbgrader_config(root)) as gradebook:
+        students = {student.id: student for student in gradebook.students}
+        submitted = {path.name for path in (root / "grading" / "submitted").glob("*") if path.is_dir()}
         for assignment in gradebook.assignments:
-            for student in gradebook.students:
-                key = (assignment.name, student.id)
-                folders = [
-                    root / "grading" / step / student.id / assignment.name for step in ("submitted", "autograded")
-                ]
-                graded = key in scores and folders[1].is_dir()
-                status = "graded" if graded else "not graded" if folders[0].is_dir() else "not handed in"
-                if status == "not graded":
-                    failed.append(key)
-                writer.writerow(
-                    {
-                        "assignment": assignment.name,
-                        "student_id": student.id,
-                        "last_name": student.last_name,
-                        "first_name": student.first_name,
-                        "email": student.email,
-                        "score": scores[key] if graded else "",
-                        "max_score": assignment.max_score,
-                        "status": status,
-                    }
+            scores = {s.student_id: s.score for s in gradebook.assignment_submissions(assignment.name)}
+            for name in sorted({*students, *submitted}):
+                student = students.get(name)
+                result = store.read(assignment.name, name)
+                handed_in = (root / "grading" / "submitted" / name / assignment.name).is_dir()
+                graded_folder = (root / "grading" / "autograded" / name / assignment.name).is_dir()
+                if not handed_in:
+                    status = NOT_HANDED_IN
+                elif result is not None:
+                    status = str(result["state"])
+                else:  # graded by plain nbgrader, or not yet
+                    status = "graded" if graded_folder and name in scores else NOT_GRADED
+                graded = status not in (NOT_GRADED, NOT_HANDED_IN) and name in scores
+                rows.append(
+                    Row(
+                        assignment.name,
+                        name,
+                        (student and student.last_name) or "",
+                        (student and student.first_name) or "",
+                        (student and student.email) or "",
+                        (student and student.lms_user_id) or "",
+                        scores[name] if graded else None,
+                        assignment.max_score,
+                        status,
+                    )
                 )
-    return failed
+    return rows
+
+
+def export(to: Path, root: Path = ROOT, form: str = "nbgrader") -> list[tuple[str, str]]:
+    """Write all grades in a form of ``FORMS``; return the (assignment, student) pairs that were not graded.
+
+    Raises:
+        CourseError: there is no such form.
+    """
+    if form not in FORMS:
+        raise CourseError(f"there is no export for {form!r}; there are: {', '.join(FORMS)}")
+    rows = grades(root)
+    write_whole(to, FORMS[form](rows).encode())
+    return [(row.assignment, row.student_id) for row in rows if row.status == NOT_GRADED]
+
+
+def _nbgrader(rows: list[Row]) -> str:
+    """One row for each student and notebook."""
+    columns = ["assignment", "student_id", "last_name", "first_name", "email", "score", "max_score", "status"]
+    table = [
+        [
+            row.assignment,
+            row.student_id,
+            row.last_name,
+            row.first_name,
+            row.email,
+            _score(row),
+            row.max_score,
+            row.status,
+        ]
+        for row in rows
+    ]
+    return _csv(columns, table)
+
+
+def _canvas(rows: list[Row]) -> str:
+    """Canvas's gradebook: one row for each student, one column for each notebook; an empty cell changes no grade."""
+    notebooks = sorted({row.assignment: row.max_score for row in rows}.items())
+    by_student: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        by_student.setdefault(row.student_id, {})[row.assignment] = row
+    columns = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *(name for name, _ in notebooks), "Status"]
+    table: list[list[object]] = [["    Points Possible", "", "", "", "", *(points for _, points in notebooks), ""]]
+    for student, own in by_student.items():
+        some = next(iter(own.values()))
+        name = f"{some.last_name}, {some.first_name}".strip(", ") or student
+        cells = [_score(own[notebook]) if notebook in own else "" for notebook, _ in notebooks]
+        said = "; ".join(f"{row.assignment}: {row.status}" for row in own.values())
+        table.append([name, some.lms_user_id, student, student, "", *cells, said])
+    return _csv(columns, table)
+
+
+def _moodle(rows: list[Row]) -> str:
+    """Moodle's grade import: map "ID number" to the user and the notebook's column to its grade item."""
+    columns = ["ID number", "Email address", "Assignment", "Grade", "Maximum grade", "Feedback"]
+    return _csv(columns, [[r.student_id, r.email, r.assignment, _score(r), r.max_score, r.status] for r in rows])
+
+
+def _score(row: Row) -> object:
+    return "" if row.score is None else row.score
+
+
+def _csv(columns: list[str], table: list[list[object]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([[_harmless(cell) for cell in row] for row in table])
+    return buffer.getvalue()
+
+
+def _harmless(cell: object) -> object:
+    """Keep a spreadsheet from reading a student's text as a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
+
+
+FORMS: dict[str, Callable[[list[Row]], str]] = {"nbgrader": _nbgrader, "canvas": _canvas, "moodle": _moodle}

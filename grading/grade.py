@@ -22,7 +22,7 @@ from course_lib.checks.review import review_exercise, review_question
 from grading.reading import Unreadable, read_submission
 from grading.repair import Repaired, Step, graded_names, imports_of, repair
 from grading.sandbox.bubblewrap import SandboxError
-from grading.sandbox.host import CellRun, Sandbox, View, Zygote
+from grading.sandbox.host import CellRun, Sandbox, Zygote
 from grading.sandbox.limits import Limits
 from grading.suspicion import signs_in
 
@@ -60,11 +60,10 @@ class Job:
 
 
 class Bench:
-    """What a process keeps between submissions: the preloaded server, and the library's view of each notebook."""
+    """What a process keeps between submissions: the preloaded server."""
 
     def __init__(self) -> None:
         self._zygote: Zygote | None = None
-        self._views: dict[str, View] = {}
 
     def sandbox(self, job: Job) -> Sandbox:
         """Start a sandbox for a job.
@@ -72,22 +71,19 @@ class Bench:
         Raises:
             SandboxError, CourseError: it cannot be started here.
         """
-        if job.topic not in self._views:
-            self._views[job.topic] = View(job.topic)
         if self._zygote is None or not self._zygote.alive:
             self._zygote = Zygote()
         try:
-            return Sandbox(self._zygote, job.topic, self._views[job.topic].path, job.limits, job.unsafe)
+            return Sandbox(self._zygote, job.topic, job.limits, job.unsafe)
         except SandboxError:
             self._zygote.close()
             self._zygote = Zygote()  # once more, from the start
-            return Sandbox(self._zygote, job.topic, self._views[job.topic].path, job.limits, job.unsafe)
+            return Sandbox(self._zygote, job.topic, job.limits, job.unsafe)
 
     def close(self) -> None:
         if self._zygote:
             self._zygote.close()
             self._zygote = None
-        self._views.clear()
 
 
 def grade(job: Job, bench: Bench) -> dict[str, Any]:
@@ -321,37 +317,21 @@ def _as_dict(report: Report) -> dict[str, Any]:
 
 def _graded_notebook(job: Job, repaired: Repaired, run: _Run, result: dict[str, Any]) -> NotebookNode:
     """Return the notebook as graders and students see it: the answers, and under each what its check says."""
+    notebook = repaired.notebook()
     outputs = dict(run.ran)
-    marked = {step.place.id: i for i, step in enumerate(repaired.steps) if step.place}
-    cells = [nbformat.v4.new_markdown_cell(_summary(result), id="grading-summary")]
     sanitize = SanitizeHTML(enabled=True)
-    used: set[str] = {"grading-summary"}
-    for index, step in enumerate(repaired.steps):
-        own = step.place is not None and marked[step.place.id] == index
-        cell_id = step.place.id if own and step.place else f"own-{index}"
-        used.add(cell_id)
-        metadata = dict(step.place.metadata) if own and step.place else {}
-        role = step.place.role if step.place else None
-        if step.kind != "code":
-            text = step.source if step.kind == "markdown" else f"```\n{step.source}\n```"
-            cell = nbformat.v4.new_markdown_cell(text, metadata=metadata, id=cell_id)
+    for index, (cell, step) in enumerate(zip(notebook.cells, repaired.steps, strict=True)):
+        if cell.cell_type == "markdown":
             if not _is_released(step):
-                cell, _ = sanitize.preprocess_cell(cell, {}, index)
-            cells.append(cell)
-            continue
-        cell = nbformat.v4.new_code_cell(step.source, metadata=metadata, id=cell_id)
-        if role == "check" and own and step.place and step.place.exercise:
+                sanitize.preprocess_cell(cell, {}, index)
+        elif step.place and step.place.exercise and step.place.role == "check":
             cell.source = _check_source(job, step.place.exercise, step.place.source)
             report = run.reports.get(step.place.exercise)
             cell.outputs = _report_outputs(report) if report else []
-        elif index in outputs and role != "show":
+        elif index in outputs and not (step.place and step.place.role == "show"):
             cell.outputs = [nbformat.from_dict(out) for out in outputs[index].outputs]
-        cells.append(cell)
-    metadata = {
-        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-        "language_info": {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
-    }
-    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(_summary(result), id="grading-summary"))
+    return notebook
 
 
 def _check_source(job: Job, name: str, source: str) -> str:

@@ -4,10 +4,11 @@ import os
 import sys
 from pathlib import Path
 
-from nbgrader.converters import GenerateAssignment
-from nbgrader.preprocessors import ClearOutput, ClearSolutions
+from nbgrader.converters import Autograde, GenerateAssignment
+from nbgrader.preprocessors import ClearOutput, ClearSolutions, Execute
 
 from grading.preprocessors import CourseClearOutput, CourseClearSolutions
+from grading.safe_execute import Repair, SafeExecute
 
 c = get_config()
 root = Path(__file__).resolve().parent.parent
@@ -31,8 +32,7 @@ replaced = {ClearSolutions: CourseClearSolutions, ClearOutput: CourseClearOutput
 stock = GenerateAssignment.preprocessors.default()
 c.GenerateAssignment.preprocessors = [replaced.get(step, step) for step in stock]
 
-# Cells that draw or train for show earn nothing; skipping them keeps grading quick.
-c.Execute.skip_cells_with_tag = "show"
-c.Execute.timeout = 60
-# A kernel's notes on its transport are not for the instructor; its history is for nobody.
-c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=40"]
+# Students' code runs in a sandbox, and the checks outside of it; damaged notebooks are mended first.
+replaced = {Execute: SafeExecute}
+c.Autograde.sanitize_preprocessors = [Repair, *Autograde.sanitize_preprocessors.default()]
+c.Autograde.autograde_preprocessors = [replaced.get(step, step) for step in Autograde.autograde_preprocessors.default()]

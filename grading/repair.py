@@ -8,6 +8,7 @@ the released notebook's structure with the student's answers in it.
 from __future__ import annotations
 
 import ast
+import copy
 import difflib
 import re
 from dataclasses import dataclass, field
@@ -66,6 +67,23 @@ class Repaired:
 
     steps: list[Step]
     repairs: list[str]
+
+    def notebook(self) -> NotebookNode:
+        """Return the repaired notebook, before it is run."""
+        last = {step.place.id: index for index, step in enumerate(self.steps) if step.place}
+        cells = []
+        for index, step in enumerate(self.steps):
+            own = step.place is not None and last[step.place.id] == index
+            identity = step.place.id if own and step.place else f"own-{index}"
+            metadata = copy.deepcopy(step.place.metadata) if own and step.place else {}
+            if step.kind == "code":
+                cells.append(nbformat.v4.new_code_cell(step.source, metadata=metadata, id=identity))
+            else:  # a raw cell could be HTML: it is shown as what it is, text
+                text = step.source if step.kind == "markdown" else f"```\n{step.source}\n```"
+                cells.append(nbformat.v4.new_markdown_cell(text, metadata=metadata, id=identity))
+        kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+        language = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"}
+        return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": language})
 
 
 @cache

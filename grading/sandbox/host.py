@@ -43,22 +43,25 @@ class ReferenceUsed(Exception):
 
 
 class Zygote:
-    """The preloaded server of this process, started when first needed."""
+    """A preloaded server, with a folder of its own that it removes when it ends, also if we are killed."""
 
     def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="grading-"))
+        self.folder.chmod(0o755)
+        self._views: dict[str, Path] = {}
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {
             "PATH": "/usr/bin:/bin",
             "HOME": os.path.expanduser("~"),  # matplotlib's font cache; guests get another
             "PYTHONPATH": str(ROOT),
-            "IPYTHONDIR": tempfile.mkdtemp(prefix="grading-"),
+            "IPYTHONDIR": str(self.folder / "ipython"),
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "CUDA_VISIBLE_DEVICES": "",
             **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")},
         }
         with there:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "grading.sandbox.zygote", str(there.fileno())],
+                [sys.executable, "-P", "-m", "grading.sandbox.zygote", str(there.fileno()), str(self.folder)],
                 pass_fds=[there.fileno()],
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -66,7 +69,6 @@ class Zygote:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-        self._folder = environment["IPYTHONDIR"]
         self._control = here
         here.settimeout(120)
         try:
@@ -97,7 +99,14 @@ class Zygote:
         self._control.close()
         self._process.kill()
         self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def view(self, topic: str) -> Path:
+        """Return the folder with the library as a notebook may see it."""
+        if topic not in self._views:
+            write_view(topic, self.folder / topic)
+            self._views[topic] = self.folder / topic
+        return self._views[topic]
 
 
 @dataclass(frozen=True)
@@ -152,11 +161,11 @@ class Sandbox:
     """A running submission.
 
     Args:
-        view: the folder that holds the library as this notebook may see it.
         unsafe: without bubblewrap: a process of its own, and nothing else.
     """
 
-    def __init__(self, zygote: Zygote, topic: str, view: Path, limits: Limits, unsafe: bool = False) -> None:
+    def __init__(self, zygote: Zygote, topic: str, limits: Limits, unsafe: bool = False) -> None:
+        view = zygote.view(topic)
         self.limits = limits
         self.lost: str | None = None
         self.used_reference = False
@@ -401,13 +410,3 @@ def usage(namespace: int) -> tuple[int, int, int]:
         except OSError:
             continue  # it ended meanwhile, or belongs to somebody else
     return processes, threads, memory
-
-
-class View:
-    """The library as a notebook may see it, on disk as long as this lives."""
-
-    def __init__(self, topic: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="course-")
-        self.path = Path(self._folder.name)
-        self.path.chmod(0o755)
-        write_view(topic, self.path)

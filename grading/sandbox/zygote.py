@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -82,10 +83,14 @@ def _guest(request: dict[str, object], pipe: socket.socket, shell: GuestShell) -
 
 
 def main() -> None:
+    """Serve until the grader ends, however it ends; then remove the folder it lent us."""
     control = socket.socket(fileno=int(sys.argv[1]))
     shell = preload()
-    control.send(b"ready")
-    serve(control, shell)
+    try:
+        control.send(b"ready")
+        serve(control, shell)
+    finally:
+        shutil.rmtree(sys.argv[2], ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,100 @@
+"""The instructor's report on a notebook: an HTML page and a CSV file, made from the results on disk."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from course_lib.checks import find_exercise
+from course_lib.checks.exercise import Exercise
+from grading.course import ROOT, find_topic
+from grading.grade import NOT_GRADED
+from grading.repair import graded_names
+from grading.store import Store, write_whole
+
+COLUMNS = ["student", "exercise", "points", "max_points", "status", "misconception", "seconds"]
+
+
+def write_report(name: str, root: Path = ROOT) -> tuple[Path, Path]:
+    """Write ``grading/reports/TOPIC.html`` and ``.csv``; return both paths."""
+    topic = find_topic(name)
+    results = Store(root).all(topic)
+    folder = root / "grading" / "reports"
+    environment = Environment(loader=PackageLoader("grading"), autoescape=select_autoescape(default=True))
+    page = environment.get_template("report.html.jinja").render(topic=topic, **summarise(topic, results))
+    write_whole(folder / f"{topic}.html", page.encode())
+    write_whole(folder / f"{topic}.csv", _table(results).encode())
+    return folder / f"{topic}.html", folder / f"{topic}.csv"
+
+
+def summarise(topic: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the report shows: exercises, misconceptions, what was not graded, slow cells, signs of tampering."""
+    graded = [result for result in results if result["state"] != NOT_GRADED]
+    totals = [sum(report["points"] for report in result["exercises"].values()) for result in graded]
+    maximum = sum(find_exercise(name).points for name in graded_names(topic))
+    slow = [(result["student"], result["slowest"]) for result in graded if result.get("slowest")]
+    slow.sort(key=lambda pair: -pair[1]["seconds"])
+    return {
+        "states": Counter(result["state"] for result in results),
+        "count": len(results),
+        "maximum": maximum,
+        "mean": statistics.fmean(totals) if totals else 0.0,
+        "median": statistics.median(totals) if totals else 0.0,
+        "histogram": _histogram(totals, maximum),
+        "exercises": [_exercise(name, graded) for name in graded_names(topic)],
+        "not_graded": [(result["student"], result.get("why")) for result in results if result["state"] == NOT_GRADED],
+        "repaired": [(result["student"], result["repairs"]) for result in graded if result["repairs"]],
+        "slow": slow[:10],
+        "signs": [(result["student"], result["signs"]) for result in graded if result.get("signs")],
+        "seconds": statistics.fmean([result["seconds"] for result in graded]) if graded else 0.0,
+    }
+
+
+def _exercise(name: str, graded: list[dict[str, Any]]) -> dict[str, Any]:
+    reports = [result["exercises"][name] for result in graded if name in result["exercises"]]
+    statuses = Counter(report["status"] for report in reports)
+    hit = Counter(report["misconception"] for report in reports if report["misconception"])
+    return {
+        "name": name,
+        "points": find_exercise(name).points,
+        **{status: statuses.get(status, 0) for status in ("right", "wrong", "unanswered")},
+        "of": len(reports),
+        "misconceptions": [(_sentence(name, key), count) for key, count in hit.most_common()],
+        "unexplained": sum(report["status"] == "wrong" and not report["misconception"] for report in reports),
+    }
+
+
+def _sentence(name: str, misconception: str) -> str:
+    """Return a misconception with the sentence that students were told."""
+    exercise = find_exercise(name)
+    if isinstance(exercise, Exercise):
+        says = {known.name: known.says for known in exercise.misconceptions}.get(misconception)
+        return f"{misconception}: {says}" if says else misconception
+    return f"chose “{misconception}”"
+
+
+def _histogram(totals: list[int], maximum: int) -> list[tuple[str, int]]:
+    """Return ten bins of the points in all, as (label, count)."""
+    if not maximum:
+        return []
+    bins = Counter(min(9, int(10 * total / maximum)) for total in totals)
+    return [(f"{10 * i}–{10 * (i + 1)} %", bins.get(i, 0)) for i in range(10)]
+
+
+def _table(results: list[dict[str, Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    for result in results:
+        if result["state"] == NOT_GRADED:
+            writer.writerow({"student": result["student"], "status": f"{NOT_GRADED}: {result.get('why')}"})
+            continue
+        for name, report in result["exercises"].items():
+            writer.writerow({"student": result["student"], "exercise": name, **report})
+    return buffer.getvalue()
