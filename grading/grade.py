@@ -139,6 +139,7 @@ class _Run:
         self.phases = {"start": 0.0, "cells": 0.0, "checks": 0.0}
         self.lost: list[str] = []
         self._sources: list[str] = []
+        self._culprits: set[int] = set()
         self._end = time.monotonic() + job.limits.notebook_seconds
         self._starts = 0
         self._sandbox: Sandbox | None = None
@@ -167,8 +168,26 @@ class _Run:
             for name in self.names:
                 if name not in self.reports:
                     self._check(name)
+            if self.lost or self.signs():
+                self._look_again()
         finally:
             self._stop()
+
+    def _look_again(self) -> None:
+        """Check what was not right without the student's further cells: what they broke costs no honest answer."""
+        wrong = [name for name in self.names if not self._right(name)]
+        course = [
+            (index, bool(step.defines or (step.place and step.place.role in ("support", "show"))))
+            for index, step in enumerate(self.repaired.steps)
+            if step.kind == "code" and not (step.place and step.place.role == "check")
+        ]
+        if not wrong or all(kept for _, kept in course):
+            return
+        steps = [self.repaired.steps[index] for index, kept in course if kept and index not in self._culprits]
+        self._stop()
+        self._sources = [source for step in steps if (source := self._source(step)).strip()]
+        for name in wrong:
+            self._check(name)
 
     def slowest(self) -> dict[str, Any] | None:
         if not self.ran:
@@ -238,7 +257,9 @@ class _Run:
         cell = sandbox.run(source)
         self.phases["cells"] += time.monotonic() - began
         self.ran.append((index, cell))
-        if not cell.lost:
+        if cell.lost:
+            self._culprits.add(index)
+        else:
             self._sources.append(source)
 
     def _check(self, name: str) -> None:

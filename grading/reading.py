@@ -79,7 +79,7 @@ def read_submission(files: dict[str, bytes], topic: str) -> Handed:
 
 def _may_be_notebook(name: str) -> bool:
     path = PurePosixPath(name)
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    hidden = any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in path.parts)
     return not hidden and (".ipynb" in path.name.lower() or path.suffix.lower() == ".json")
 
 

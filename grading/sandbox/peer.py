@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import itertools
 import math
+import secrets
 import socket
 import threading
 from collections.abc import Callable
@@ -72,11 +73,15 @@ class Peer:
             PeerGone, PeerSilent, WireError: see grading.sandbox.wire.
         """
         with self._lock:
-            send(self.pipe, message, payload, self.deadline)
+            # A reply that does not carry its request's word was sent before it was asked for.
+            word = secrets.token_hex(8)
+            send(self.pipe, {**message, "word": word}, payload, self.deadline)
             while True:
                 reply, body = receive(self.pipe, self.deadline, self.payload_bytes)
                 if "ask" in reply:
                     self.serve(reply, body)
+                elif reply.get("word") != word:
+                    raise WireError("a reply answers no request")
                 elif reply.get("re") == "raised":
                     raise Raised(str(reply.get("type"))[:100], str(reply.get("text"))[:TEXT_CHARACTERS])
                 elif reply.get("re") == "ok":
@@ -101,7 +106,7 @@ class Peer:
             raise
         except Exception as error:
             reply, body = {"re": "raised", "type": type(error).__name__, "text": str(error)[:TEXT_CHARACTERS]}, b""
-        send(self.pipe, reply, body, self.deadline)
+        send(self.pipe, {**reply, "word": message.get("word")}, body, self.deadline)
 
     def call(self, ask: dict[str, Any], args: tuple[Any, ...], extra: list[Tensor] | None = None) -> Any:
         """Call a function of the other side; gradients flow through tensors among the arguments.

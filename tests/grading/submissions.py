@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 
 from nbformat import NotebookNode
@@ -12,11 +13,17 @@ from course_lib.checks.exercise import Exercise, Question
 from grading.course import release_path, solution_path
 from grading.source import read_notebook
 
-# A wrong answer in a notebook is one that the declaration names.
+# A wrong answer that runs, takes the right inputs and gives the right shapes.
 WRONG = """
-from course_lib.checks import find_exercise
 
-{name} = find_exercise("{name}").misconceptions[0].answer
+_right_{name} = {name}
+
+
+def {name}(*args):
+    result = _right_{name}(*args)
+    parts = result if isinstance(result, tuple) else (result,)
+    moved = tuple(part + 1 if part.is_floating_point() else part for part in parts)
+    return moved if isinstance(result, tuple) else moved[0]
 """
 
 
@@ -28,10 +35,16 @@ def untouched(topic: str) -> NotebookNode:
     return read_notebook(release_path(topic))
 
 
+def solved_cells(topic: str) -> dict[str, str]:
+    """Return the source of every cell of the solution, by its id."""
+    cells = read_notebook(solution_path(topic)).cells
+    return {cell.id: re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", cell.source) for cell in cells}
+
+
 def fill_in(topic: str, right: Callable[[int], bool]) -> NotebookNode:
     """Answer exercise number i rightly where ``right(i)``, else wrongly."""
     notebook = untouched(topic)
-    solved = {cell.id: cell.source for cell in read_notebook(solution_path(topic)).cells}
+    solved = solved_cells(topic)
     names = [exercise.name for exercise in graded(topic)]
     for cell in notebook.cells:
         if cell.id not in names:
@@ -43,7 +56,7 @@ def fill_in(topic: str, right: Callable[[int], bool]) -> NotebookNode:
             wrong = next(option for option in exercise.options if option != exercise.correct)
             cell.source = f'{exercise.name} = "{wrong}"'
         else:
-            cell.source = WRONG.format(name=exercise.name)
+            cell.source = solved[cell.id] + WRONG.format(name=exercise.name)
     return notebook
 
 
