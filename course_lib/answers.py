@@ -172,7 +172,9 @@ class LocalInstance:
 
 def type_name(thing: Any) -> str:
     """Return the name of a thing's type, also where it lives in another process."""
-    return thing.type_name if isinstance(thing, Foreign) else type(thing).__name__
+    if isinstance(thing, Foreign):
+        return "type" if thing.is_class else thing.type_name
+    return type(thing).__name__
 
 
 def _describe_type(thing: Any) -> str:

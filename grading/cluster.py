@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-import cloudpickle
 import dask
 from distributed import Client, LocalCluster, as_completed
 
 from course_lib import __version__
-from grading import remote
 from grading.course import ROOT, CourseError
 from grading.grade import NOT_GRADED, Bench, Job, grade, one_thread
+from grading.remote import caller, course_plugin
 from grading.sandbox.limits import Limits
 
 WAITING_PER_WORKER = 3  # enough to keep a worker busy, few enough to keep submissions on disk until needed
@@ -98,9 +97,8 @@ def cluster_workers(address: str) -> Iterator[Client]:
     with client:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             raise CourseError(f"the scheduler at {address} has no workers: start some with `dask worker {address}`")
-        cloudpickle.register_pickle_by_value(remote)
         archive = course_archive()
-        client.register_plugin(remote.CoursePlugin(archive, hashlib.sha256(archive).hexdigest()[:16]))
+        client.register_plugin(course_plugin(archive, hashlib.sha256(archive).hexdigest()[:16]))
         yield client
 
 
@@ -120,7 +118,7 @@ def course_archive() -> bytes:
 
 def grade_with(client: Client, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
     """Grade jobs on a client's workers and yield the results as they come; none is ever missing."""
-    cloudpickle.register_pickle_by_value(remote)
+    call = caller()
     waiting = iter(jobs)
     known: dict[Any, Job] = {}
     running = as_completed()
@@ -128,9 +126,7 @@ def grade_with(client: Client, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
     def submit_next() -> None:
         job = next(waiting, None)
         if job is not None:
-            future = client.submit(
-                remote.call, "grading.cluster", "grade_on_worker", asdict(job), pure=False, retries=1
-            )
+            future = client.submit(call, "grading.cluster", "grade_on_worker", asdict(job), pure=False, retries=1)
             known[future.key] = job
             running.add(future)
 

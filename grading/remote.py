@@ -1,6 +1,6 @@
-"""What is sent to Dask workers by value, so that they need the course's environment but none of its files.
+"""What is sent to Dask by value, so that scheduler and workers need the libraries but none of the course's files.
 
-This module imports nothing of the course.
+Pickle sends what stands at the top of a module by its name alone; what a function makes goes by value.
 """
 
 from __future__ import annotations
@@ -9,30 +9,35 @@ import importlib
 import io
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from distributed import WorkerPlugin
 
 
-class CoursePlugin(WorkerPlugin):
-    """Unpacks the course's code on a worker and puts it first on its path."""
+def course_plugin(archive: bytes, digest: str) -> WorkerPlugin:
+    """Return a plugin that unpacks the course's code on every worker, also on one that joins later."""
 
-    name = "latent-course"
+    class CoursePlugin(WorkerPlugin):
+        name = "latent-course"
 
-    def __init__(self, archive: bytes, digest: str) -> None:
-        self.archive, self.digest = archive, digest
+        def setup(self, worker: Any) -> None:
+            folder = Path(worker.local_directory) / f"latent-course-{digest}"
+            if not folder.exists():
+                with zipfile.ZipFile(io.BytesIO(archive)) as file:
+                    file.extractall(folder)
+            for name in [name for name in sys.modules if name.split(".")[0] in ("course_lib", "grading")]:
+                del sys.modules[name]
+            sys.path.insert(0, str(folder))
 
-    def setup(self, worker: Any) -> None:
-        folder = Path(worker.local_directory) / f"latent-course-{self.digest}"
-        if not folder.exists():
-            with zipfile.ZipFile(io.BytesIO(self.archive)) as archive:
-                archive.extractall(folder)
-        for name in [name for name in sys.modules if name.split(".")[0] in ("course_lib", "grading")]:
-            del sys.modules[name]
-        sys.path.insert(0, str(folder))
+    return CoursePlugin()
 
 
-def call(module: str, function: str, *args: Any) -> Any:
-    """Call a function of the course by name."""
-    return getattr(importlib.import_module(module), function)(*args)
+def caller() -> Callable[..., Any]:
+    """Return a function that calls a function of the course by name."""
+
+    def call(module: str, function: str, *args: Any) -> Any:
+        return getattr(importlib.import_module(module), function)(*args)
+
+    return call

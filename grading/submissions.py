@@ -13,7 +13,7 @@ from nbgrader.apps import NbGraderAPI
 
 from course_lib.checks import find_exercise
 from grading.build import nbgrader_config
-from grading.cluster import close_bench, cluster_workers, grade_here, grade_with, local_workers
+from grading.cluster import cluster_workers, grade_here, grade_with, local_workers
 from grading.course import ROOT, CourseError, find_topic
 from grading.digests import files_digest, machinery_digest, release_digest, tests_digests
 from grading.grade import NOT_GRADED, Job
@@ -129,7 +129,6 @@ def autograde(
         elif settings.workers > 1 and len(todo) > 1:
             results = grade_with(stack.enter_context(local_workers(min(settings.workers, len(todo)))), jobs)
         else:
-            stack.callback(close_bench)
             results = (grade_here(batch.as_dict(job)) for job in jobs)
         for result in results:
             yield batch.take(result, gradebook)

@@ -180,7 +180,9 @@ class Writer:
             name = str(plain.dtype).removeprefix("torch.")
             if name not in DTYPES:
                 return {"is": "foreign", "type": "Tensor", "layout": str(tensor.layout), "dtype": str(tensor.dtype)}
-            raw = self._bytes(plain.reshape(-1).view(torch.uint8).numpy().tobytes())
+            # A tensor of one element may count as contiguous with any stride: a copy has stride one.
+            flat = torch.empty(plain.numel(), dtype=plain.dtype).copy_(plain.reshape(-1))
+            raw = self._bytes(flat.view(torch.uint8).numpy().tobytes())
             return {"is": "tensor", "dtype": name, "shape": list(plain.shape), **raw, **self.on_tensor(tensor)}
 
     def _bytes(self, raw: bytes) -> dict[str, int]:

@@ -1,0 +1,389 @@
+"""A check gives the same report where the answer is a local function and where it lives behind a pipe."""
+
+from __future__ import annotations
+
+import math
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from course_lib.answers import AnswerFailed, Foreign, LocalAnswer
+from course_lib.checks import TOPICS, find_exercise
+from course_lib.checks.exercise import Exercise, Question
+from course_lib.checks.review import review_exercise, review_question
+from grading.sandbox.guest import Guest, make_shell
+from grading.sandbox.host import HostPeer, RemoteAnswer
+from grading.sandbox.limits import Limits
+from grading.sandbox.peer import Peer
+from grading.sandbox.wire import LENGTHS, MAGIC, PeerGone, PeerSilent, Reader, WireError, Writer, receive, send
+
+SHELL = make_shell()
+
+
+@contextmanager
+def behind_a_pipe(name: str, thing: Any) -> Iterator[RemoteAnswer]:
+    """The answer in a guest that serves from another thread, with the real pipe between."""
+    here, there = socket.socketpair()
+    guest = Guest(there, Limits().as_dict(), SHELL)
+    SHELL.user_ns[name] = thing
+
+    def serve() -> None:
+        while True:
+            try:
+                guest.peer.serve_next()
+            except PeerGone:
+                return
+
+    server = threading.Thread(target=serve, daemon=True)
+    server.start()
+    peer = HostPeer(here, 64 << 20, lambda why: why)
+    peer.name = name
+    peer.ask({"ask": "begin", "name": name, "seconds": 20})
+    try:
+        yield RemoteAnswer(peer, name)
+    finally:
+        here.close()
+        server.join(5)
+        there.close()
+
+
+def answers() -> Iterator[Any]:
+    for topic in TOPICS.values():
+        for exercise in topic:
+            if isinstance(exercise, Exercise):
+                for i, right in enumerate([exercise.reference, *exercise.alternatives]):
+                    yield pytest.param(exercise, right, id=f"{exercise.name}-right-{i}")
+                for misconception in exercise.misconceptions:
+                    yield pytest.param(exercise, misconception.answer, id=f"{exercise.name}-{misconception.name}")
+
+
+@pytest.mark.parametrize(("exercise", "function"), answers())
+def test_every_known_answer_gets_the_same_report(exercise, function):
+    for seed in (None, 4242):
+        local = review_exercise(exercise, LocalAnswer(exercise.name, function), seed)
+        with behind_a_pipe(exercise.name, function) as answer:
+            remote = review_exercise(exercise, answer, seed)
+        assert remote == local
+
+
+ODD: dict[str, Any] = {
+    "None": None,
+    "an ellipsis": ...,
+    "a number": 3.0,
+    "a class": int,
+    "returns None": lambda sigma: None,
+    "returns a float": lambda sigma: 1.5,
+    "returns an int": lambda sigma: 2,
+    "returns a numpy array": lambda sigma: sigma.detach().numpy(),
+    "returns a numpy number": lambda sigma: sigma.detach().numpy().sum(),
+    "returns a method": lambda sigma: sigma.sum,
+    "returns a distribution": lambda sigma: torch.distributions.Normal(0 * sigma, sigma),
+    "returns a list of numbers": lambda sigma: [1.0, 2.0],
+    "returns two tensors": lambda sigma: (sigma.sum(-1), sigma),
+    "returns a sparse tensor": lambda sigma: sigma.to_sparse(),
+    "returns a complex tensor": lambda sigma: sigma.sum(-1).to(torch.complex128),
+    "returns NaN": lambda sigma: sigma.sum(-1) * math.nan,
+    "returns half precision": lambda sigma: sigma.sum(-1).half(),
+    "returns its input": lambda sigma: sigma,
+    "changes its input": lambda sigma: (
+        find_exercise("gaussian_entropy").reference(sigma.mul_(1).add_(0)) + sigma.zero_().sum(-1)
+    ),
+    "raises": lambda sigma: 1 / 0,
+    "raises without a message": lambda sigma: (_ for _ in ()).throw(ValueError()),
+    "is not written": lambda sigma: (_ for _ in ()).throw(NotImplementedError()),
+    "takes no argument": lambda: 1,
+    "prints": lambda sigma: print("hello") or sigma.sum(-1),
+    "cuts the gradient": lambda sigma: find_exercise("gaussian_entropy").reference(sigma).detach(),
+    "half of the gradient is cut": lambda sigma: (
+        find_exercise("gaussian_entropy").reference(sigma) + sigma.detach().sum(-1) - sigma.sum(-1)
+    ),
+    "recurses": lambda sigma: ODD["recurses"](sigma),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_answers_get_the_same_report(name):
+    exercise = find_exercise("gaussian_entropy")
+    local = review_exercise(exercise, LocalAnswer(exercise.name, ODD[name]))
+    with behind_a_pipe(exercise.name, ODD[name]) as answer:
+        remote = review_exercise(exercise, answer)
+    assert str(remote) == str(local)
+    assert remote.misconception == local.misconception
+
+
+@pytest.mark.parametrize("choice", [None, "it grows", " It Grows. ", "it shrinks", "sideways", 7, [1], int, ""])
+def test_choices_get_the_same_report(choice):
+    question = find_exercise("spread_prediction")
+    assert isinstance(question, Question)
+    with behind_a_pipe(question.name, choice) as answer:
+        assert review_question(question, answer) == review_question(question, LocalAnswer(question.name, choice))
+
+
+class Model(nn.Module):
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__()
+        self.inner, self.outer = nn.Linear(dim, width), nn.Linear(width, 1)
+        self.unused = nn.Parameter(torch.ones(2))
+        self.frozen = nn.Parameter(torch.ones(1), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.outer(self.inner(x).tanh()).squeeze(-1) * self.frozen
+
+    def grow(self) -> None:
+        with torch.no_grad():
+            self.outer.bias.add_(1.0)
+
+
+def test_a_class_is_constructed_and_called_and_gradients_reach_its_parameters():
+    torch.manual_seed(0)
+    reference = Model(3, 4).double()
+    x = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    with behind_a_pipe("Model", Model) as answer:
+        instance = answer.construct(3, 4)
+        instance.call("double")
+        instance.set_parameters(dict(reference.named_parameters()))
+        parameters = instance.parameters()
+        assert list(parameters) == list(dict(reference.named_parameters()))
+        assert [p.requires_grad for p in parameters.values()] == [p.requires_grad for p in reference.parameters()]
+        result, expected = instance.call("__call__", x), reference(x)
+        torch.testing.assert_close(result, expected)
+        wanted = [x, *(p for p in reference.parameters() if p.requires_grad)]
+        mirrored = [x, *(p for p in parameters.values() if p.requires_grad)]
+        theirs = torch.autograd.grad(result.square().sum(), mirrored, allow_unused=True)
+        ours = torch.autograd.grad(expected.square().sum(), wanted, allow_unused=True)
+        for one, other in zip(theirs, ours, strict=True):
+            assert (one is None) == (other is None)
+            if other is not None:
+                torch.testing.assert_close(one, other)
+
+        instance.call("grow")
+        after = instance.parameters()
+        assert after["outer.bias"] is parameters["outer.bias"], "the same mirror shows the new value"
+        torch.testing.assert_close(after["outer.bias"], reference.outer.bias + 1)
+        with pytest.raises(AnswerFailed, match="no method sing"):
+            instance.call("sing")
+        with pytest.raises(AnswerFailed, match="no parameter"):
+            instance.set_parameters({"outer.bias": torch.zeros(7)})
+
+
+def test_construction_fails_as_it_fails_locally():
+    for thing in (None, 3, print, lambda: 1, Model):
+        said = []
+        with behind_a_pipe("Model", thing) as remote:
+            for answer in (remote, LocalAnswer("Model", thing)):
+                with pytest.raises(AnswerFailed) as failed:
+                    answer.construct("not a size")
+                said.append((failed.value.kind, failed.value.says, failed.value.error))
+        assert said[0] == said[1]
+
+
+def test_gradients_flow_through_functions_that_the_grader_lends():
+    def answer_of_student(z: Tensor, log_p: Any) -> Tensor:
+        return (log_p(2 * z) + z.sum(-1)).mean()
+
+    z = torch.randn(4, 3, dtype=torch.float64)
+    weight = torch.rand(3, dtype=torch.float64)
+
+    def log_p(z: Tensor) -> Tensor:
+        return -(weight * z**2).sum(-1)
+
+    one, other = z.clone().requires_grad_(), z.clone().requires_grad_()
+    with behind_a_pipe("f", answer_of_student) as answer:
+        result = answer.call(one * 1, log_p)
+        result.backward()
+    answer_of_student(other, log_p).backward()
+    torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_an_error_in_a_lent_function_is_the_students_to_see():
+    def log_p(z: Tensor) -> Tensor:
+        raise IndexError("no such dimension")
+
+    with behind_a_pipe("f", lambda z, log_p: log_p(z)) as answer, pytest.raises(AnswerFailed) as failed:
+        answer.call(torch.ones(2), log_p)
+    assert failed.value.error == "IndexError"
+    assert "no such dimension" in failed.value.says
+
+
+def test_a_generator_goes_on_where_the_answer_left_it():
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        return torch.randn(n, generator=generator)
+
+    mine, theirs = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
+    with behind_a_pipe("draw", draw) as answer:
+        for _ in range(3):
+            assert torch.equal(answer.call(5, theirs), draw(5, mine))
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63) + 1, 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.lists(inner, max_size=4).map(tuple),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None)
+@given(value=VALUES)
+def test_plain_values_cross_unchanged(value):
+    writer = Writer()
+    node = writer.node(value)
+    again = Reader(writer.payload).value(node)
+    assert again == value
+    assert repr(again) == repr(value), "types too: 1 is not True, 1 is not 1.0"
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.uint8, torch.bool]
+)
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (2, 3), (2, 0, 3)])
+def test_tensors_cross_bit_by_bit(dtype, shape):
+    tensor = (torch.randn(shape, dtype=torch.float64) * 100).to(dtype)
+    if tensor.is_floating_point() and tensor.numel():
+        tensor.view(-1)[0] = math.nan
+    writer = Writer()
+    node = writer.node(tensor)
+    again = Reader(writer.payload).value(node)
+    assert again.dtype == dtype
+    assert again.shape == tensor.shape
+    torch.testing.assert_close(again, tensor, rtol=0, atol=0, equal_nan=True)
+
+
+def test_what_is_no_data_crosses_by_the_name_of_its_type():
+    class Thing:
+        pass
+
+    writer = Writer()
+    assert Reader(b"").value(writer.node(Thing())) == Foreign("Thing")
+    assert Reader(b"").value(writer.node(Thing)) == Foreign("Thing", is_class=True)
+    assert Reader(b"").value(writer.node({"a": 1})) == Foreign("dict")
+
+
+MALFORMED = [
+    {"is": "tensor"},
+    {"is": "tensor", "dtype": "float32", "shape": [2], "at": 0, "bytes": 4},
+    {"is": "tensor", "dtype": "float32", "shape": [1], "at": 0, "bytes": 400},
+    {"is": "tensor", "dtype": "float32", "shape": [1], "at": -4, "bytes": 4},
+    {"is": "tensor", "dtype": "float32", "shape": [-1], "at": 0, "bytes": 4},
+    {"is": "tensor", "dtype": "float32", "shape": [True], "at": 0, "bytes": 4},
+    {"is": "tensor", "dtype": "float32", "shape": [1] * 17, "at": 0, "bytes": 4},
+    {"is": "tensor", "dtype": "complex64", "shape": [1], "at": 0, "bytes": 8},
+    {"is": "tensor", "dtype": "object", "shape": [1], "at": 0, "bytes": 8},
+    {"is": "tensor", "dtype": ["float32"], "shape": [1], "at": 0, "bytes": 4},
+    {"is": "generator", "at": 0, "bytes": 3},
+    {"is": "callable", "ref": 1, "name": "f"},
+    {"is": "foreign", "type": "x", "number": "1"},
+    {"is": "list", "of": 3},
+    {"is": "code", "of": "print()"},
+    {"no": "kind"},
+    [1, 2],
+    1 << 70,
+    {"is": "list", "of": [0] * 30_000},
+    {
+        "is": "list",
+        "of": [
+            {
+                "is": "list",
+                "of": [
+                    {
+                        "is": "list",
+                        "of": [
+                            {
+                                "is": "list",
+                                "of": [
+                                    {
+                                        "is": "list",
+                                        "of": [
+                                            {
+                                                "is": "list",
+                                                "of": [
+                                                    {
+                                                        "is": "list",
+                                                        "of": [{"is": "list", "of": [{"is": "list", "of": [[]]}]}],
+                                                    }
+                                                ],
+                                            }
+                                        ],
+                                    }
+                                ],
+                            }
+                        ],
+                    }
+                ],
+            }
+        ],
+    },
+]
+
+
+@pytest.mark.parametrize("node", MALFORMED, ids=range(len(MALFORMED)))
+def test_malformed_values_are_refused(node):
+    with pytest.raises(WireError):
+        Reader(b"12345678").value(node)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["is", "of", "dtype", "shape", "at", "bytes", "ref", "type"]),
+            inner | st.sampled_from(["tensor", "list", "tuple", "foreign", "generator", "float32", "bool"]),
+            max_size=6,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(node=JSON, payload=st.binary(max_size=64))
+def test_any_node_is_read_or_refused_never_worse(node, payload):
+    with suppress(WireError):
+        Reader(payload).value(node)
+
+
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [
+        (b"not a frame at all, but long enough", WireError),
+        (LENGTHS.pack(MAGIC, 1 << 31, 0), WireError),
+        (LENGTHS.pack(MAGIC, 2, 1 << 62), WireError),
+        (LENGTHS.pack(MAGIC, 3, 0) + b"{{{", WireError),
+        (LENGTHS.pack(MAGIC, 2, 0) + b"[]", WireError),
+        (LENGTHS.pack(MAGIC, 2, 0) + b"\xff\xfe", WireError),
+        (LENGTHS.pack(MAGIC, 100, 0) + b"{", PeerSilent),
+        (b"LVM", PeerSilent),
+    ],
+)
+def test_malformed_frames_are_refused(frame, error):
+    here, there = socket.socketpair()
+    with here, there:
+        there.send(frame)
+        with pytest.raises(error):
+            receive(here, time.monotonic() + 0.1, 1 << 20)
+        there.close()
+        with pytest.raises(PeerGone):
+            receive(here, time.monotonic() + 1, 1 << 20) if error is not WireError else send(
+                here, {}, b"x" * 10_000_000, time.monotonic() + 1
+            )
+
+
+def test_a_reply_that_was_sent_too_early_is_refused():
+    here, there = socket.socketpair()
+    with here, there:
+        send(there, {"re": "ok", "value": 1.0}, b"", math.inf)
+        with pytest.raises(WireError, match="answers no request"):
+            Peer(here, 1 << 20).ask({"ask": "value"})
