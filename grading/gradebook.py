@@ -40,27 +40,37 @@ def ensure_assignment(topic: str, config: Config, points: dict[str, float]) -> N
         generate(topic, config)
 
 
-def record(gradebook: Gradebook, result: dict[str, Any], timestamp: datetime.datetime | None) -> None:
-    """Write a graded result; what a human entered (manual scores, comments) stays."""
-    topic, student = result["topic"], result["student"]
-    try:
-        submission = gradebook.find_submission(topic, student)
-    except MissingEntry:
-        gradebook.update_or_create_student(student)
-        submission = gradebook.update_or_create_submission(topic, student)
-    if timestamp is not None:
-        submission.timestamp = timestamp
-    (notebook,) = submission.notebooks
-    for grade in notebook.grades:
-        report = result["exercises"].get(grade.name.removesuffix("-check"))
-        if report is not None:
-            grade.auto_score = float(report["points"])
-            grade.needs_manual_grade = grade.manual_score is not None
-    for comment in notebook.comments:
-        report = result["exercises"].get(comment.name)
-        if report is not None:
-            comment.auto_comment = "No response." if report["status"] == "unanswered" else None
-    gradebook.db.commit()
+class Recorder:
+    """Writes results into an open gradebook, one transaction for each."""
+
+    def __init__(self, gradebook: Gradebook, topic: str) -> None:
+        self._gradebook, self._topic = gradebook, topic
+        (notebook,) = gradebook.find_assignment(topic).notebooks
+        # Looking a cell's name up through each grade would cost a query for each.
+        self._grades = {cell.id: cell.name.removesuffix("-check") for cell in notebook.grade_cells}
+        self._comments = {cell.id: cell.name for cell in notebook.solution_cells}
+
+    def record(self, result: dict[str, Any], timestamp: datetime.datetime | None) -> None:
+        """Write a graded result; what a human entered (manual scores, comments) stays."""
+        gradebook, student = self._gradebook, result["student"]
+        try:
+            submission = gradebook.find_submission(self._topic, student)
+        except MissingEntry:
+            gradebook.update_or_create_student(student)
+            submission = gradebook.update_or_create_submission(self._topic, student)
+        if timestamp is not None:
+            submission.timestamp = timestamp
+        (notebook,) = submission.notebooks
+        for grade in notebook.grades:
+            report = result["exercises"].get(self._grades.get(grade.cell_id))
+            if report is not None:
+                grade.auto_score = float(report["points"])
+                grade.needs_manual_grade = grade.manual_score is not None
+        for comment in notebook.comments:
+            report = result["exercises"].get(self._comments.get(comment.cell_id))
+            if report is not None:
+                comment.auto_comment = "No response." if report["status"] == "unanswered" else None
+        gradebook.db.commit()
 
 
 def read_timestamp(folder: Path) -> datetime.datetime | None:
@@ -69,12 +79,3 @@ def read_timestamp(folder: Path) -> datetime.datetime | None:
         return parse_utc((folder / "timestamp.txt").read_text().strip())
     except (OSError, ValueError):
         return None
-
-
-def scores(gradebook: Gradebook, topic: str) -> dict[str, dict[str, float]]:
-    """Return the points in the gradebook, by student and exercise."""
-    found: dict[str, dict[str, float]] = {}
-    for submission in gradebook.assignment_submissions(topic):
-        grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-        found[submission.student_id] = {grade.name.removesuffix("-check"): grade.score for grade in grades}
-    return found

@@ -12,7 +12,7 @@ import copy
 import difflib
 import re
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import nbformat
@@ -127,7 +127,8 @@ def repair(handed: Handed, topic: str) -> Repaired:
     return Repaired(_with_missing(steps, places, repairs), list(dict.fromkeys(repairs)))
 
 
-def defined_names(source: str) -> set[str]:
+@lru_cache(4096)
+def defined_names(source: str) -> frozenset[str]:
     """Return the names that a cell defines at its top level; none if it is no Python."""
     tree = _tree(source)
     names: set[str] = set()
@@ -140,9 +141,10 @@ def defined_names(source: str) -> set[str]:
             names.add(node.target.id)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    return names
+    return frozenset(names)
 
 
+@lru_cache(4096)
 def imports_of(source: str) -> str:
     """Return the import statements at the top level of a cell."""
     tree = _tree(source)
@@ -185,6 +187,7 @@ def _indented(source: str) -> bool:
     return first[:1].isspace()
 
 
+@lru_cache(4096)
 def _plain_tree(source: str) -> ast.Module | None:
     try:
         return ast.parse(source)
@@ -251,7 +254,7 @@ def _step(cell: Cell, place: Place | None, exercises: list[str], repairs: list[s
         grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
         if grade_id != place.id:
             repairs.append(f"The cell of {place.exercise} had lost its mark, and was found by what it holds.")
-    names = defined_names(source) & set(exercises) if kind == "code" else set()
+    names = defined_names(source) & set(exercises) if kind == "code" else frozenset()
     defines = tuple(name for name in exercises if name in names | asked)
     return [Step(kind, source, place, defines)]
 

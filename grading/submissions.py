@@ -17,7 +17,7 @@ from grading.cluster import cluster_workers, grade_here, grade_with, local_worke
 from grading.course import ROOT, CourseError, find_topic
 from grading.digests import files_digest, machinery_digest, release_digest, tests_digests
 from grading.grade import NOT_GRADED, Job
-from grading.gradebook import ensure_assignment, open_gradebook, read_timestamp, record
+from grading.gradebook import Recorder, ensure_assignment, open_gradebook, read_timestamp
 from grading.repair import graded_names
 from grading.sandbox.bubblewrap import find_bubblewrap
 from grading.sandbox.limits import Limits
@@ -111,7 +111,7 @@ def autograde(
     with ExitStack() as stack:
         stack.enter_context(batch.store.only_writer())
         ensure_assignment(topic, config, batch.points)
-        gradebook = stack.enter_context(open_gradebook(config))
+        recorder = Recorder(stack.enter_context(open_gradebook(config)), topic)
         todo: list[str] = []
         for student in chosen:
             result = batch.finished(student)
@@ -119,7 +119,7 @@ def autograde(
                 todo.append(student)
                 continue
             if not result.get("recorded"):
-                batch.keep(result, gradebook)
+                batch.keep(result, recorder)
             yield batch.outcome(result, fresh=False)
         jobs = (batch.job(student) for student in todo)
         if not todo:
@@ -131,7 +131,7 @@ def autograde(
         else:
             results = (grade_here(batch.as_dict(job)) for job in jobs)
         for result in results:
-            yield batch.take(result, gradebook)
+            yield batch.take(result, recorder)
 
 
 class _Batch:
@@ -186,7 +186,7 @@ class _Batch:
     def as_dict(self, job: Job) -> dict[str, Any]:
         return {**vars(job), "limits": job.limits.as_dict()}
 
-    def take(self, result: dict[str, Any], gradebook: Any) -> Outcome:
+    def take(self, result: dict[str, Any], recorder: Recorder) -> Outcome:
         """Keep a fresh result: on disk first, then in the gradebook, so that neither is ever without the other."""
         student = result["student"]
         result |= {"submission": self._digests[student], "common": self.common, "tests": self.tests}
@@ -197,17 +197,17 @@ class _Batch:
         moved = [[name, old[name], new[name]] for name in new if same_work and name in old and old[name] != new[name]]
         result["moved"] = moved
         self.store.note_graded(self.topic, student)
-        self.keep(result, gradebook)
+        self.keep(result, recorder)
         return self.outcome(result, fresh=True)
 
-    def keep(self, result: dict[str, Any], gradebook: Any) -> None:
+    def keep(self, result: dict[str, Any], recorder: Recorder) -> None:
         """Write a result, the graded notebook and the gradebook; in an order that a kill at any point leaves mendable."""
         self.store.write({**result, "recorded": False})
         if result["state"] != NOT_GRADED:
             submitted = self.root / "grading" / "submitted" / result["student"] / self.topic
             graded = self.root / "grading" / "autograded" / result["student"] / self.topic
             write_whole(graded / f"{self.topic}.ipynb", result["notebook"].encode())
-            record(gradebook, result, read_timestamp(submitted))
+            recorder.record(result, read_timestamp(submitted))
         self.store.write({**{key: value for key, value in result.items() if key != "notebook"}, "recorded": True})
 
     def outcome(self, result: dict[str, Any], fresh: bool) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -29,6 +30,7 @@ from course_lib.checks.report import Report, show_shape, show_value
 
 VISIBLE_SEED = 20
 PRINTED_CHARACTERS = 400
+PREPARED_CHECKS = 200
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,44 @@ def stages(exercise: Exercise, seed: int | None = None) -> Iterator[Stage]:
         )
 
 
+class _Prepared:
+    """The stages of a check with what the reference gives for them, worked out once, as far as anybody has come."""
+
+    def __init__(self, exercise: Exercise, seed: int | None) -> None:
+        self.exercise = exercise
+        self._coming = stages(exercise, seed)
+        self._ready: list[tuple[Stage, list[Observation]]] = []
+
+    def __iter__(self) -> Iterator[tuple[Stage, list[Observation]]]:
+        for index in itertools.count():
+            if index == len(self._ready):
+                stage = next(self._coming, None)
+                if stage is None:
+                    return
+                self._ready.append((stage, [expected(self.exercise, case) for case in stage.cases]))
+            yield self._ready[index]
+
+
+_prepared: dict[tuple[int, int | None], _Prepared] = {}
+
+
+def _prepare(exercise: Exercise, seed: int | None) -> _Prepared:
+    """Return the prepared check of an exercise; a class of submissions shares it."""
+    key = id(exercise), seed
+    if key not in _prepared or _prepared[key].exercise is not exercise:
+        if len(_prepared) >= PREPARED_CHECKS:
+            _prepared.pop(next(iter(_prepared)))
+        _prepared[key] = _Prepared(exercise, seed)
+    return _prepared[key]
+
+
 @contextmanager
 def _undisturbed(printed: io.StringIO) -> Iterator[None]:
     """Keep prints, warnings and random states of an answer away from the student's notebook."""
     with (
         torch.random.fork_rng(),
+        torch.inference_mode(False),
+        torch.enable_grad(),
         warnings.catch_warnings(),
         redirect_stdout(printed),
         redirect_stderr(io.StringIO()),
@@ -113,8 +148,7 @@ def review_exercise(exercise: Exercise, answer: Answer, seed: int | None = None)
 
 def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
     passed: list[tuple[Case, Observation]] = []
-    for stage in stages(exercise, seed):
-        want = [expected(exercise, case) for case in stage.cases]
+    for stage, want in _prepare(exercise, seed):
         got: list[Observation] = []
         wrong: int | None = None
         for index, case in enumerate(stage.cases):

@@ -7,6 +7,7 @@ name and signature only: calling it asks the grader, who computes it, except for
 from __future__ import annotations
 
 import ast
+import compileall
 import shutil
 from pathlib import Path
 
@@ -81,6 +82,7 @@ def write_view(topic: str, folder: Path) -> None:
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: latent-course\nVersion: {__version__}\n")
     shutil.copytree(LIBRARY / "assets", view / "assets", copy_function=shutil.copyfile)
+    compileall.compile_dir(view, quiet=1)  # guests cannot write, and would compile it again and again
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
 

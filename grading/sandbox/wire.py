@@ -63,12 +63,11 @@ def send(pipe: socket.socket, message: dict[str, Any], payload: bytes, deadline:
         PeerGone, PeerSilent: the other side has ended, or does not read.
     """
     header = json.dumps(message).encode()
+    view = memoryview(LENGTHS.pack(MAGIC, len(header), len(payload)) + header + payload)
     try:
-        for part in (LENGTHS.pack(MAGIC, len(header), len(payload)) + header, payload):
-            view = memoryview(part)
-            while view:
-                pipe.settimeout(_left(deadline))
-                view = view[pipe.send(view) :]
+        while view:
+            pipe.settimeout(_left(deadline))
+            view = view[pipe.send(view) :]
     except TimeoutError:
         raise PeerSilent from None
     except OSError:
@@ -86,8 +85,8 @@ def receive(pipe: socket.socket, deadline: float, payload_bytes: int) -> tuple[d
         raise WireError("what came is not a frame")
     if header_bytes > HEADER_BYTES or size > payload_bytes:
         raise WireError(f"a frame of {(header_bytes + size) / MEGABYTE:.0f} MB is longer than allowed")
-    header = _exactly(pipe, header_bytes, deadline)
-    payload = _exactly(pipe, size, deadline)
+    body = _exactly(pipe, header_bytes + size, deadline)
+    header, payload = body[:header_bytes], body[header_bytes:]
     try:
         message = json.loads(header)
     except (ValueError, RecursionError):

@@ -6,6 +6,7 @@ of the course's checks, so that what it forks has nothing of them in its memory.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -86,6 +87,8 @@ def main() -> None:
     """Serve until the grader ends, however it ends; then remove the folder it lent us."""
     control = socket.socket(fileno=int(sys.argv[1]))
     shell = preload()
+    gc.collect()
+    gc.freeze()  # a collection in a guest would touch, and so copy, everything that was loaded
     try:
         control.send(b"ready")
         serve(control, shell)
