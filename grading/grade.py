@@ -18,12 +18,14 @@ from course_lib.answers import AnswerFailed
 from course_lib.checks import find_exercise
 from course_lib.checks.exercise import Exercise
 from course_lib.checks.report import Report
-from course_lib.checks.review import review_exercise, review_question
+from course_lib.checks.review import ON_OTHERS, review_exercise, review_question
 from grading.reading import Unreadable, read_submission
 from grading.repair import Repaired, Step, graded_names, imports_of, repair
 from grading.sandbox.bubblewrap import SandboxError
 from grading.sandbox.host import CellRun, Sandbox, Zygote
 from grading.sandbox.limits import Limits
+from grading.sandbox.peer import Raised
+from grading.sandbox.wire import WireError
 from grading.suspicion import signs_in
 
 GRADED, REPAIRED, NOT_GRADED = "graded", "graded after repair", "not graded"
@@ -138,14 +140,18 @@ class _Run:
         self.ran: list[tuple[int, CellRun]] = []
         self.phases = {"start": 0.0, "cells": 0.0, "checks": 0.0}
         self.lost: list[str] = []
-        self._sources: list[str] = []
+        self._sources: list[tuple[int, str]] = []
+        self._checked_at: dict[str, int] = {}
         self._culprits: set[int] = set()
         self._end = time.monotonic() + job.limits.notebook_seconds
         self._starts = 0
         self._sandbox: Sandbox | None = None
 
     def everything(self) -> None:
-        """Run every cell in order and check every answer where it stands."""
+        """Run every cell in order and check every answer where it stands; then check them on hidden inputs.
+
+        No cell of the student's runs after a hidden input has been seen: none could print it.
+        """
         steps = self.repaired.steps
         last = {name: max((i for i, s in enumerate(steps) if name in s.defines), default=-1) for name in self.names}
         check_at = {s.place.exercise: i for i, s in enumerate(steps) if s.place and s.place.role == "check"}
@@ -160,14 +166,14 @@ class _Run:
                     here = index == max(last[name], check_at.get(name, -1))
                     several = name in step.defines and index != last[name]
                     if (here or several) and not self._right(name):
-                        self._check(name)
-            if self.repaired.repairs:
-                for name in self.names:
-                    if not self._right(name):
-                        self._check(name)
+                        self._check(name, index)
             for name in self.names:
-                if name not in self.reports:
-                    self._check(name)
+                late = self.repaired.repairs and not self._right(name)
+                if late or name not in self.reports:
+                    self._check(name, len(steps))
+            for name in self.names:
+                if self._right(name):
+                    self._check_hidden(name)
             if self.lost or self.signs():
                 self._look_again()
         finally:
@@ -183,11 +189,13 @@ class _Run:
         ]
         if not wrong or all(kept for _, kept in course):
             return
-        steps = [self.repaired.steps[index] for index, kept in course if kept and index not in self._culprits]
+        steps = [(index, self.repaired.steps[index]) for index, kept in course if kept and index not in self._culprits]
         self._stop()
-        self._sources = [source for step in steps if (source := self._source(step)).strip()]
+        self._sources = [(index, source) for index, step in steps if (source := self._source(step)).strip()]
         for name in wrong:
-            self._check(name)
+            self._check(name, len(self.repaired.steps))
+            if self._right(name):
+                self._check_hidden(name)
 
     def slowest(self) -> dict[str, Any] | None:
         if not self.ran:
@@ -227,7 +235,7 @@ class _Run:
         self._sandbox = self.bench.sandbox(self.job)
         if self.files:
             self._sandbox.send_files(self.files)
-        for source in self._sources:
+        for _, source in self._sources:
             if self._sandbox.run(source).lost:
                 break
         self.phases["start"] += time.monotonic() - began
@@ -260,51 +268,67 @@ class _Run:
         if cell.lost:
             self._culprits.add(index)
         else:
-            self._sources.append(source)
+            self._sources.append((index, source))
 
-    def _check(self, name: str) -> None:
-        began = time.monotonic()
+    def _check(self, name: str, index: int) -> None:
+        """Check an answer as the student did."""
         report = self._report(name)
-        report["seconds"] = round(time.monotonic() - began, 3)
-        self.phases["checks"] += report["seconds"]
         old = self.reports.get(name)
         if old is None or report["status"] == "right" or old["status"] == "unanswered":
             self.reports[name] = report
+            self._checked_at[name] = index
 
-    def _report(self, name: str) -> dict[str, Any]:
+    def _check_hidden(self, name: str) -> None:
+        """Check a right answer on inputs that the student has not seen."""
+        if not isinstance(find_exercise(name), Exercise):
+            return
+        seen = self.reports[name]
+        hidden = self._report(name, self.job.seeds[name])
+        if hidden["status"] != "right" and any(index > self._checked_at[name] for index, _ in self._sources):
+            # A later cell may have changed what the answer uses: it counts as it was at its check.
+            everything = self._sources
+            self._stop()
+            self._sources = [(index, source) for index, source in everything if index <= self._checked_at[name]]
+            hidden = self._report(name, self.job.seeds[name])
+            self._stop()
+            self._sources = everything
+        if hidden["status"] != "right":
+            self.reports[name] = hidden
+        self.reports[name]["seconds"] = round(seen["seconds"] + hidden["seconds"], 3)
+        self.reports[name]["memory_mb"] = max(seen["memory_mb"], hidden["memory_mb"])
+
+    def _report(self, name: str, seed: int | None = None) -> dict[str, Any]:
+        began = time.monotonic()
         sandbox = self._alive()
-        report = self._review(sandbox, name)
+        report = self._review(sandbox, name, seed)
         if sandbox is not None and sandbox.lost in ("gone", "memory", "processes"):
             # What ended the process may not have been this answer; a loop that never ends was.
             sandbox = self._alive()
-            report = self._review(sandbox, name)
+            report = self._review(sandbox, name, seed)
         if sandbox is not None and sandbox.used_reference and not report.passed:
             report = Report(name, 0, report.max_points, "wrong", (REFERENCE_USED,), misconception="reference")
-        return _as_dict(report)
+        memory = sandbox.memory_mb() if sandbox is not None and not sandbox.lost else 0.0
+        seconds = round(time.monotonic() - began, 3)
+        self.phases["checks"] += seconds
+        return {**_as_dict(report), "seconds": seconds, "memory_mb": round(memory, 1)}
 
-    def _review(self, sandbox: Sandbox | None, name: str) -> Report:
-        """Check an answer as the student did, and then on other inputs."""
+    def _review(self, sandbox: Sandbox | None, name: str, seed: int | None) -> Report:
         if sandbox is None:
             says = "The notebook's time was over, or its kernel died too often, before this answer could be checked."
             return self._unanswered(name, says)
-        try:
-            return self._reviewed(sandbox, name)
-        except AnswerFailed as failed:
-            return Report(name, 0, find_exercise(name).points, "wrong", (failed.says,))
-
-    def _reviewed(self, sandbox: Sandbox, name: str) -> Report:
         exercise = find_exercise(name)
-        answer = sandbox.begin(name)
-        if answer is None:
-            return self._unanswered(name, f"There is no {name} in the notebook that was handed in.")
-        if not isinstance(exercise, Exercise):
-            return review_question(exercise, answer)
-        report = review_exercise(exercise, answer)
-        if not report.passed:
-            return report
-        again = sandbox.begin(name)
-        hidden = review_exercise(exercise, again, self.job.seeds[name]) if again else None
-        return report if hidden is not None and hidden.passed else hidden or report
+        try:
+            answer = sandbox.begin(name, again=seed is not None)
+            if answer is None:
+                return self._unanswered(name, f"There is no {name} in the notebook that was handed in.")
+            if not isinstance(exercise, Exercise):
+                return review_question(exercise, answer)
+            return review_exercise(exercise, answer, seed)
+        except AnswerFailed as failed:
+            return Report(name, 0, exercise.points, "wrong", (failed.says if seed is None else ON_OTHERS,))
+        except (Raised, WireError):
+            says = f"The process of {name} answers the grader with nonsense."
+            return Report(name, 0, exercise.points, "wrong", (says,))
 
     def _unanswered(self, name: str, says: str) -> Report:
         failed = [
@@ -378,14 +402,14 @@ def _summary(result: dict[str, Any]) -> str:
     earned, total = (sum(report[key] for report in reports) for key in ("points", "max_points"))
     words = {"right": "right", "wrong": "not right yet", "unanswered": "not answered"}
     rows = "\n".join(
-        f"| `{r['name']}` | {words[r['status']]} | {r['points']} / {r['max_points']} | {r['seconds']:.1f} s |"
+        f"| `{r['name']}` | {words[r['status']]} | {r['points']} / {r['max_points']} | {r['seconds']:.2f} s | {r['memory_mb']:.0f} MB |"
         for r in reports
     )
     repairs = "".join(f"\n- {_plain(sentence)}" for sentence in result["repairs"])
     said = f"\n\nBefore grading, the file was mended; this cost no points:\n{repairs}" if repairs else ""
     return (
-        f"## Graded: {earned} of {total} points\n\n| exercise | result | points | checked in |\n| :--- | :--- | ---: | ---: |\n{rows}\n\n"
-        f"The notebook ran in {result['seconds']:.1f} s and needed up to {result['memory_mb']:.0f} MB of memory.{said}"
+        f"## Graded: {earned} of {total} points\n\n| exercise | result | points | checked in | memory |\n| :--- | :--- | ---: | ---: | ---: |\n{rows}\n\n"
+        f"The notebook ran in {result['seconds']:.1f} s and needed up to {result['memory_mb']:.0f} MB of memory, beyond the libraries.{said}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -202,13 +203,15 @@ class _Batch:
 
     def keep(self, result: dict[str, Any], recorder: Recorder) -> None:
         """Write a result, the graded notebook and the gradebook; in an order that a kill at any point leaves mendable."""
+        began = time.monotonic()
         self.store.write({**result, "recorded": False})
         if result["state"] != NOT_GRADED:
             submitted = self.root / "grading" / "submitted" / result["student"] / self.topic
             graded = self.root / "grading" / "autograded" / result["student"] / self.topic
             write_whole(graded / f"{self.topic}.ipynb", result["notebook"].encode())
             recorder.record(result, read_timestamp(submitted))
-        self.store.write({**{key: value for key, value in result.items() if key != "notebook"}, "recorded": True})
+        kept = {key: value for key, value in result.items() if key != "notebook"}
+        self.store.write({**kept, "recorded": True, "writing": round(time.monotonic() - began, 4)})
 
     def outcome(self, result: dict[str, Any], fresh: bool) -> Outcome:
         if result["state"] == NOT_GRADED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import itertools
 import warnings
@@ -31,6 +32,7 @@ from course_lib.checks.report import Report, show_shape, show_value
 VISIBLE_SEED = 20
 PRINTED_CHARACTERS = 400
 PREPARED_CHECKS = 200
+ON_OTHERS = "Right on the inputs you have seen, but not on others."
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
             got.append(observe(exercise, answer, case))
             failed = got[-1].failed
             if failed is not None and failed.kind in ("unanswered", "time", "lost"):
-                return _stopped(exercise, failed)
+                return _stopped(exercise, failed, seed)
             if wrong is None and difference(exercise, got[-1], want[index]):
                 wrong = index
         if wrong is not None:
@@ -166,7 +168,7 @@ def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
     for rule in exercise.properties:
         violated = _violated(exercise, rule, answer, seed)
         if violated:
-            return _report(exercise, (violated,), misconception=rule.name)
+            return _report(exercise, (violated if seed is None else ON_OTHERS,), misconception=rule.name)
     says = f"Right on {'other inputs' if seed is not None else 'every input tried'}."
     return Report(exercise.name, exercise.points, exercise.points, "right", (says,))
 
@@ -178,11 +180,25 @@ def _violated(exercise: Exercise, rule: Property, answer: Answer, seed: int | No
         return failure.says
 
 
-def _stopped(exercise: Exercise, failed: AnswerFailed) -> Report:
+def _stopped(exercise: Exercise, failed: AnswerFailed, seed: int | None) -> Report:
+    if seed is not None:
+        return _report(exercise, (ON_OTHERS, _without_details(failed)))
     if failed.kind == "unanswered":
         says = "Write your answer where it says YOUR CODE HERE, run that cell, then run this one again."
         return Report(exercise.name, 0, exercise.points, "unanswered", (failed.says, says))
     return _report(exercise, (failed.says,), line=failed.line)
+
+
+def _without_details(failed: AnswerFailed) -> str:
+    """Say what failed on hidden inputs; an exception's own text could hold them."""
+    if failed.kind == "raised":
+        known = isinstance(getattr(builtins, failed.error or "", None), type)
+        return f"There it raises {failed.error if known else 'an exception'}."
+    return {
+        "time": "There it does not come to an end in time.",
+        "lost": "There it ends the whole program.",
+        "unanswered": "There it raises NotImplementedError.",
+    }.get(failed.kind, "There it does not return what it should.")
 
 
 def _wrong(
@@ -201,14 +217,16 @@ def _wrong(
     elif stage.says:
         sentences.append(stage.says)
     kind = difference(exercise, mine, right)
-    plain = _plain_difference(exercise, stage, mine, right, kind)
+    if seed is not None and mine.failed:
+        return _report(exercise, (ON_OTHERS, found.says if found else stage.says, _without_details(mine.failed)))
+    plain = _plain_difference(exercise, stage, mine, right, kind, seed is not None)
     if plain and not (found and kind in ("value", "nan", "gradient", "dtype")):
         sentences.append(plain)
-    if not found and kind == "value" and stage.name == "values":
+    if not found and kind == "value" and stage.name == "values" and seed is None:
         violations = (_violated(exercise, rule, answer, seed) for rule in exercise.properties)
         sentences.append(next(filter(None, violations), ""))  # empty sentences are left out of a report
     if seed is not None:
-        sentences.insert(0, "Right on the inputs you have seen, but not on others.")
+        sentences.insert(0, ON_OTHERS)
         shown: tuple[tuple[str, str], ...] = ()
     else:
         shown = _shown(exercise, case, mine, right, kind)
@@ -221,7 +239,9 @@ def _wrong(
     )
 
 
-def _plain_difference(exercise: Exercise, stage: Stage, mine: Observation, right: Observation, kind: str | None) -> str:
+def _plain_difference(
+    exercise: Exercise, stage: Stage, mine: Observation, right: Observation, kind: str | None, hidden: bool
+) -> str:
     """Say what kind of difference there is, without any theory of why."""
     if mine.failed:
         return mine.failed.says
@@ -233,6 +253,8 @@ def _plain_difference(exercise: Exercise, stage: Stage, mine: Observation, right
         return f"{len(right.values)} tensors are expected ({names}), {len(mine.values)} came."
     if kind == "shape" and not stage.cases[0].gradients:
         wanted = ", ".join(f"{name} {shape}" for name, shape in exercise.returns.items())
+        if hidden:
+            return f"The shape is not right. Expected: {wanted}."
         return (
             f"The shape is not right. Expected: {wanted}, here "
             f"{', '.join(show_shape(v) for v in right.values)}. "

@@ -163,12 +163,24 @@ class Guest:
         self.answer: LocalAnswer | None = None
         self.instances: dict[int, LocalInstance] = {}
         self._random: Any = None
-        for name in ("run", "files", "begin", "value", "call", "construct", "method", "parameters", "set_parameters"):
+        self._checked: dict[str, Any] = {}
+        for name in (
+            "run",
+            "files",
+            "memory",
+            "begin",
+            "value",
+            "call",
+            "construct",
+            "method",
+            "parameters",
+            "set_parameters",
+        ):
             self.peer.handlers[name] = getattr(self, f"serve_{name}")
 
     def serve(self) -> None:
         """Serve until the grader closes the pipe."""
-        send(self.peer.pipe, {"re": "ok", "ready": True}, b"", time.monotonic() + 10)
+        send(self.peer.pipe, {"re": "ok", "ready": True, "memory_mb": _peak_mb()}, b"", time.monotonic() + 10)
         while True:
             try:
                 self.peer.serve_next()
@@ -205,25 +217,31 @@ class Guest:
         for failure in errors:
             if failure is not None and not any(out["output_type"] == "error" for out in outputs.list):
                 outputs.error(type(failure).__name__, str(failure), [])
-        usage = resource.getrusage(resource.RUSAGE_SELF)
         reply = {
             "re": "ok",
             "outputs": outputs.list,
             "seconds": time.monotonic() - began,
-            "memory_mb": usage.ru_maxrss / 1024,
+            "memory_mb": _peak_mb(),
         }
         return reply, b""
 
     def serve_begin(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-        """Begin the check of one name."""
+        """Begin the check of one name; ``again``: of the thing that had this name at its last check."""
         self._restore_random()
         self._random = (torch.get_rng_state(), numpy.random.get_state(), random.getstate())  # noqa: NPY002
         self.peer.forget()
         self.instances.clear()
         name = message["name"]
-        found = name in self.shell.user_ns
-        self.answer = LocalAnswer(name, self.shell.user_ns.get(name), message["seconds"])
-        return {"re": "ok", "found": found}, b""
+        if message["again"] and name in self._checked:
+            thing, found = self._checked[name], True
+        else:
+            thing, found = self.shell.user_ns.get(name), name in self.shell.user_ns
+        self._checked[name] = thing
+        self.answer = LocalAnswer(name, thing, message["seconds"])
+        return {"re": "ok", "found": found, "memory_mb": _peak_mb()}, b""
+
+    def serve_memory(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        return {"re": "ok", "memory_mb": _peak_mb()}, b""
 
     def _restore_random(self) -> None:
         """What a check draws changes nothing in the notebook."""
@@ -295,6 +313,10 @@ class Guest:
             reply, body = _failed(AnswerFailed("type", f"{name} returned something that cannot be read: {error}."))
         reply["printed"] = "".join(out["text"] for out in printed.list)
         return reply, body
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _failed(failed: AnswerFailed) -> tuple[dict[str, Any], bytes]:

@@ -196,6 +196,7 @@ class Sandbox:
         if reply.get("ready") is not True:
             self.close()
             raise SandboxError(f"no process could be started in the sandbox: {reply.get('text')}")
+        self._baseline_mb = _number(reply.get("memory_mb"))
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         if self._walls:
             self._watcher.start()
@@ -218,10 +219,8 @@ class Sandbox:
             return CellRun(outputs, time.monotonic() - began, error=raised.type_name)
         kept = clean_outputs(reply.get("outputs"), self.limits.output_kb * 1024)
         error = next((out["ename"] for out in kept if out["output_type"] == "error"), None)
-        memory = reply.get("memory_mb")
-        return CellRun(
-            kept, time.monotonic() - began, float(memory) if isinstance(memory, int | float) else 0.0, error=error
-        )
+        memory = max(0.0, _number(reply.get("memory_mb")) - self._baseline_mb)
+        return CellRun(kept, time.monotonic() - began, memory, error=error)
 
     def send_files(self, files: dict[str, bytes]) -> None:
         """Put further files of the submission into the working directory."""
@@ -229,14 +228,26 @@ class Sandbox:
         listed = [[name, len(content)] for name, content in files.items()]
         self.peer.ask({"ask": "files", "files": listed}, b"".join(files.values()))
 
-    def begin(self, name: str) -> RemoteAnswer | None:
-        """Begin the check of a name; None if the notebook has no such name."""
+    def begin(self, name: str, again: bool = False) -> RemoteAnswer | None:
+        """Begin the check of a name; None if the notebook has no such name.
+
+        Args:
+            again: check the thing that had this name when its check last began, whatever has it now.
+        """
         self.peer.name = name
         self.peer.deadline = time.monotonic() + self.limits.answer_seconds + GRACE_SECONDS
         self.peer.forget()
         self._checking, self.used_reference = name, False
-        reply, _ = self.peer.ask({"ask": "begin", "name": name, "seconds": self.limits.answer_seconds})
+        reply, _ = self.peer.ask({"ask": "begin", "name": name, "again": again, "seconds": self.limits.answer_seconds})
         return RemoteAnswer(self.peer, name) if reply.get("found") is True else None
+
+    def memory_mb(self) -> float:
+        """Return the most memory the submission has needed so far, beyond the libraries, as its process says."""
+        try:
+            said = self.peer.ask({"ask": "memory"})[0].get("memory_mb")
+        except (AnswerFailed, Raised):
+            return 0.0
+        return max(0.0, _number(said) - self._baseline_mb)
 
     def close(self) -> None:
         """End the submission's processes, all of them."""
@@ -358,6 +369,10 @@ class RemoteInstance:
         writer = Writer()
         node = writer.node(list(values.items()))
         self._answer._ask({"ask": "set_parameters", "of": self._number, "value": node}, writer.payload)
+
+
+def _number(thing: Any) -> float:
+    return float(thing) if isinstance(thing, int | float) else 0.0
 
 
 def clean_outputs(raw: Any, limit: int) -> list[dict[str, Any]]:

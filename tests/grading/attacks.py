@@ -340,6 +340,17 @@ ATTACKS = [
         sign="looks into the running program",
     ),
     Attack(
+        "the guest refuses every request",
+        cell("""
+        import gc
+        for thing in gc.get_objects():
+            if type(thing).__name__ == "Peer":
+                for name in list(thing.handlers):
+                    thing.handlers[name] = lambda message, payload: 1 / 0
+        """),
+        sign="looks into the running program",
+    ),
+    Attack(
         "the library's solution is imported",
         answers={"gaussian_kl": "from course_lib.distributions import gaussian_kl"},
         sign="called the course's own solution",

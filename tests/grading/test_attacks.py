@@ -12,7 +12,8 @@ from attacks import ATTACKS, Attack
 from conftest import needs_sandbox
 from submissions import solved_cells, untouched
 
-from course_lib.checks import find_exercise
+from course_lib.checks import find_exercise, review
+from course_lib.checks.exercise import HIDDEN
 from grading.course import ROOT
 from grading.grade import Job, grade
 from grading.repair import graded_names
@@ -134,3 +135,36 @@ def test_without_bubblewrap_grading_refuses_and_says_what_to_do(monkeypatch, tmp
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CourseError, match=r"apt install bubblewrap.*--unsafe-no-sandbox"):
         find_bubblewrap()
+
+
+def test_hidden_inputs_reach_no_output_and_no_message(bench):
+    """An answer that is right where it was seen collects what else it is given, and tries to say it."""
+    notebook, solved = untouched(TOPIC), solved_cells(TOPIC)
+    calls = []
+    exercise = find_exercise("gaussian_entropy")
+    assert review(exercise.name, lambda sigma: calls.append(1) or exercise.reference(sigma)).passed
+    leak = """
+import torch
+seen = []
+class Loud(Exception): pass
+def gaussian_entropy(sigma):
+    seen.append(sigma.detach().flatten().tolist())
+    print("PRINTED", seen[-1])
+    if len(sigma) in HIDDEN:
+        raise type("INPUTS" + "_".join(str(x) for x in seen[-1][:2]), (Loud,), {})("VALUES " + str(seen[-1]))
+    return _right(sigma)
+""".replace("HIDDEN", str([size.batch for size in HIDDEN]))
+    notebook_cell = next(cell for cell in notebook.cells if cell.id == "gaussian_entropy")
+    notebook_cell.source = solved["gaussian_entropy"].replace("def gaussian_entropy", "def _right") + leak
+    notebook.cells.append(nbformat.v4.new_code_cell("print('COLLECTED', len(seen))"))
+    result = grade(Job(TOPIC, "mallory", {f"{TOPIC}.ipynb": nbformat.writes(notebook).encode()}, SEEDS), bench)
+    report = result["exercises"]["gaussian_entropy"]
+    assert report["points"] == 0
+    assert report["sentences"][0] == "Right on the inputs you have seen, but not on others."
+    outputs = [
+        cell.outputs for cell in nbformat.reads(result["notebook"], as_version=4).cells if cell.cell_type == "code"
+    ]
+    shown = str(outputs) + report["text"]
+    assert f"COLLECTED {len(calls)}" in shown, "the visible check's calls, and none of the hidden one's"
+    for words in ("INPUTS", "VALUES", "PRINTED"):
+        assert words not in shown
