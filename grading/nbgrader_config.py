@@ -8,7 +8,6 @@ from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.preprocessors import ClearOutput, ClearSolutions, Execute
 
 from grading.preprocessors import CourseClearOutput, CourseClearSolutions
-from grading.safe_execute import Repair, SafeExecute
 
 c = get_config()
 root = Path(__file__).resolve().parent.parent
@@ -33,6 +32,7 @@ stock = GenerateAssignment.preprocessors.default()
 c.GenerateAssignment.preprocessors = [replaced.get(step, step) for step in stock]
 
 # Students' code runs in a sandbox, and the checks outside of it; damaged notebooks are mended first.
-replaced = {Execute: SafeExecute}
-c.Autograde.sanitize_preprocessors = [Repair, *Autograde.sanitize_preprocessors.default()]
-c.Autograde.autograde_preprocessors = [replaced.get(step, step) for step in Autograde.autograde_preprocessors.default()]
+# By name, so that JupyterLab, which reads this file too, does not load torch at its start.
+steps = {Execute: "grading.safe_execute.SafeExecute"}
+c.Autograde.sanitize_preprocessors = ["grading.safe_execute.Repair", *Autograde.sanitize_preprocessors.default()]
+c.Autograde.autograde_preprocessors = [steps.get(step, step) for step in Autograde.autograde_preprocessors.default()]

@@ -45,10 +45,11 @@ def own_user_namespace() -> bool:
 
 
 def interpreter_folders() -> list[Path]:
-    """Return the folders that hold Python and the installed libraries."""
-    candidates = [sys.prefix, sys.base_prefix, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))]
+    """Return the folders that hold Python and the installed libraries, as they are called and as they really are."""
+    called = [sys.prefix, sys.base_prefix, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))]
+    candidates = {form for path in map(Path, called) for form in (path.absolute(), path.resolve())}
     folders: list[Path] = []
-    for path in sorted({Path(candidate).resolve() for candidate in candidates}, key=lambda p: len(p.parts)):
+    for path in sorted(candidates, key=lambda path: len(path.parts)):
         inside = any(path.is_relative_to(other) for other in [*folders, Path("/usr")])
         if path.is_dir() and not inside:
             folders.append(path)

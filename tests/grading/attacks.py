@@ -130,7 +130,7 @@ ATTACKS = [
         "files of the grader, the home directory and other students are read",
         cell("""
         import glob, os
-        for pattern in ("{root}/**/*", "{course}/**/*", "/root/*", "/home/*/*", "/etc/shadow", "/proc/*/environ", "/proc/*/cmdline"):
+        for pattern in ("{root}/**/*", "{course}/**/*", "{home}/*", "/home/*/*", "/etc/shadow", "/proc/*/environ", "/proc/*/cmdline"):
             for path in glob.glob(pattern, recursive=True)[:2000]:
                 try:
                     print(path, open(path, errors="replace").read()[:3000])

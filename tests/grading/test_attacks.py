@@ -76,7 +76,7 @@ def test_an_attack_earns_what_its_honest_part_earns(attack, bench, course, monke
     monkeypatch.setenv("CLOUD_TOKEN", CANARY)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.01)
-    content = notebook_with(attack, {"root": course, "course": ROOT, "port": listener.getsockname()[1]})
+    content = notebook_with(attack, {"root": course, "course": ROOT, "home": Path.home(), "port": listener.getsockname()[1]})
     limits = Limits(cell_seconds=attack.seconds, answer_seconds=attack.seconds, memory_mb=1024, disk_mb=32, reply_mb=16)
     result = grade(Job(TOPIC, "mallory", {f"{TOPIC}.ipynb": content}, SEEDS, limits), bench)
 
@@ -153,7 +153,7 @@ def gaussian_entropy(sigma):
     if len(sigma) in HIDDEN:
         raise type("INPUTS" + "_".join(str(x) for x in seen[-1][:2]), (Loud,), {})("VALUES " + str(seen[-1]))
     return _right(sigma)
-""".replace("HIDDEN", str([size.batch for size in HIDDEN]))
+""".replace("HIDDEN", str([size.batch for size in HIDDEN if size.batch > 5]))
     notebook_cell = next(cell for cell in notebook.cells if cell.id == "gaussian_entropy")
     notebook_cell.source = solved["gaussian_entropy"].replace("def gaussian_entropy", "def _right") + leak
     notebook.cells.append(nbformat.v4.new_code_cell("print('COLLECTED', len(seen))"))
