@@ -15,6 +15,7 @@ from typing import Any
 
 import dask
 from distributed import Client, LocalCluster, as_completed
+from distributed.utils import get_mp_context
 
 from course_lib import __version__
 from grading.course import ROOT, CourseError
@@ -65,7 +66,14 @@ def close_bench() -> None:
 @contextmanager
 def local_workers(count: int) -> Iterator[Client]:
     """Start worker processes on this machine."""
-    settings = {"distributed.worker.daemon": False, "distributed.comm.timeouts.connect": "60s"}
+    settings = {
+        "distributed.worker.daemon": False,
+        "distributed.worker.multiprocessing-method": "forkserver",
+        "distributed.comm.timeouts.connect": "60s",
+    }
+    with dask.config.set(settings):
+        # Workers are forked from a server that has imported what grades, once for all of them.
+        get_mp_context().set_forkserver_preload(["distributed", "grading.cluster"])
     with (
         dask.config.set(settings),
         LocalCluster(

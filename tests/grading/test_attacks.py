@@ -76,7 +76,9 @@ def test_an_attack_earns_what_its_honest_part_earns(attack, bench, course, monke
     monkeypatch.setenv("CLOUD_TOKEN", CANARY)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.01)
-    content = notebook_with(attack, {"root": course, "course": ROOT, "home": Path.home(), "port": listener.getsockname()[1]})
+    content = notebook_with(
+        attack, {"root": course, "course": ROOT, "home": Path.home(), "port": listener.getsockname()[1]}
+    )
     limits = Limits(cell_seconds=attack.seconds, answer_seconds=attack.seconds, memory_mb=1024, disk_mb=32, reply_mb=16)
     result = grade(Job(TOPIC, "mallory", {f"{TOPIC}.ipynb": content}, SEEDS, limits), bench)
 
