@@ -20,7 +20,7 @@ from grading import export as exporting
 from grading import submissions as grading
 from grading.course import ROOT, CourseError, find_topic, topics
 from grading.doctor import examine
-from grading.grade import NOT_GRADED
+from grading.grade import GRADED, NOT_GRADED
 from grading.report import write_report
 from grading.sandbox.limits import Limits
 
@@ -31,6 +31,7 @@ app = typer.Typer(
     help="Build the notebooks, and grade what students hand in. Plain `nbgrader` commands work beside it.",
 )
 console = Console()
+ROWS = 40  # of a larger class, only what needs a look is listed; the report has them all
 warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own queries raise them
 
 Topic = Annotated[str, typer.Argument(help="A notebook by name or number: 02_jensen_entropy_kl, or 02.")]
@@ -106,12 +107,14 @@ def autograde(
                     if outcome.problem
                     else "; ".join([outcome.state, *outcome.repairs])
                 )
-                table.add_row(outcome.student, _number(outcome.points), _number(outcome.max_points), escape(said))
+                if total <= ROWS or outcome.state != GRADED:
+                    table.add_row(outcome.student, _number(outcome.points), _number(outcome.max_points), escape(said))
                 moved += [f"{outcome.student}: {e}: {old:g} before, {new:g} now" for e, old, new in outcome.moved]
     except KeyboardInterrupt:
         console.print(f"Stopped after {sum(states.values())} of {total}; the same command goes on from here.")
         raise typer.Exit(130) from None
-    console.print(table)
+    if table.row_count:
+        console.print(table)
     console.print(", ".join(f"{count} {state}" for state, count in sorted(states.items())) + ".")
     for line in moved:
         console.print(f"Points moved: {line}.", highlight=False)
