@@ -29,6 +29,7 @@ from grading.sandbox.wire import WireError
 from grading.suspicion import signs_in
 
 GRADED, REPAIRED, NOT_GRADED = "graded", "graded after repair", "not graded"
+REFERENCE = "the course's own solution"  # the misconception of an answer that calls it
 REFERENCE_USED = (
     "This answer calls course_lib's own solution of this very exercise, which earns nothing. The library may be used "
     "for what earlier notebooks built; here, write it yourself."
@@ -215,7 +216,7 @@ class _Run:
         found += [
             "called the course's own solution"
             for report in self.reports.values()
-            if report["misconception"] == "reference"
+            if report["misconception"] == REFERENCE
         ]
         return sorted({sign for sign in found if sign})
 
@@ -306,7 +307,7 @@ class _Run:
             sandbox = self._alive()
             report = self._review(sandbox, name, seed)
         if sandbox is not None and sandbox.used_reference and not report.passed:
-            report = Report(name, 0, report.max_points, "wrong", (REFERENCE_USED,), misconception="reference")
+            report = Report(name, 0, report.max_points, "wrong", (REFERENCE_USED,), misconception=REFERENCE)
         memory = sandbox.memory_mb() if sandbox is not None and not sandbox.lost else 0.0
         seconds = round(time.monotonic() - began, 3)
         self.phases["checks"] += seconds

@@ -9,12 +9,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, select_autoescape
-
 from course_lib.checks import find_exercise
 from course_lib.checks.exercise import Exercise
 from grading.course import ROOT, find_topic
-from grading.grade import NOT_GRADED
+from grading.grade import NOT_GRADED, REFERENCE
+from grading.pages import render
 from grading.repair import graded_names
 from grading.store import Store, write_whole
 
@@ -26,8 +25,7 @@ def write_report(name: str, root: Path = ROOT) -> tuple[Path, Path]:
     topic = find_topic(name)
     results = Store(root).all(topic)
     folder = root / "grading" / "reports"
-    environment = Environment(loader=PackageLoader("grading"), autoescape=select_autoescape(default=True))
-    page = environment.get_template("report.html.jinja").render(topic=topic, **summarise(topic, results))
+    page = render("report.html.jinja", topic=topic, **summarise(topic, results))
     write_whole(folder / f"{topic}.html", page.encode())
     write_whole(folder / f"{topic}.csv", _table(results).encode())
     return folder / f"{topic}.html", folder / f"{topic}.csv"
@@ -52,7 +50,7 @@ def summarise(topic: str, results: list[dict[str, Any]]) -> dict[str, Any]:
         "repaired": [(result["student"], result["repairs"]) for result in graded if result["repairs"]],
         "slow": slow[:10],
         "signs": [(result["student"], result["signs"]) for result in graded if result.get("signs")],
-        "seconds": statistics.fmean([result["seconds"] for result in graded]) if graded else 0.0,
+        "seconds": statistics.median([result["seconds"] for result in graded]) if graded else 0.0,
     }
 
 
@@ -73,6 +71,8 @@ def _exercise(name: str, graded: list[dict[str, Any]]) -> dict[str, Any]:
 def _sentence(name: str, misconception: str) -> str:
     """Return a misconception with the sentence that students were told."""
     exercise = find_exercise(name)
+    if misconception == REFERENCE:
+        return "calls the course's own solution"
     if isinstance(exercise, Exercise):
         says = {known.name: known.says for known in exercise.misconceptions}.get(misconception)
         return f"{misconception}: {says}" if says else misconception

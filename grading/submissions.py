@@ -19,6 +19,7 @@ from grading.course import ROOT, CourseError, find_topic
 from grading.digests import files_digest, machinery_digest, release_digest, tests_digests
 from grading.grade import NOT_GRADED, Job
 from grading.gradebook import Recorder, ensure_assignment, open_gradebook, read_timestamp
+from grading.pages import render
 from grading.repair import graded_names
 from grading.sandbox.bubblewrap import find_bubblewrap
 from grading.sandbox.limits import Limits
@@ -235,9 +236,16 @@ def _reason(result: dict[str, str]) -> str:
 
 
 def feedback(name: str, students: list[str] | None = None, root: Path = ROOT) -> Iterator[Outcome]:
-    """Write the feedback of every graded submission with nbgrader; yield what became of each."""
+    """Write the feedback of every submission: nbgrader's page, or why it was not graded; yield what became of each."""
     topic = find_topic(name)
     api = NbGraderAPI(config=nbgrader_config(root))
+    store = Store(root)
     for student in submissions(topic, students, root):
-        result = api.generate_feedback(topic, student, force=True)
-        yield Outcome(topic, student, problem=None if result["success"] else _reason(result))
+        result = store.read(topic, student)
+        if result is not None and result["state"] == NOT_GRADED:
+            page = render("not_graded.html.jinja", topic=topic, why=result["why"])
+            write_whole(root / "grading" / "feedback" / student / topic / f"{topic}.html", page.encode())
+            yield Outcome(topic, student)
+            continue
+        done = api.generate_feedback(topic, student, force=True)
+        yield Outcome(topic, student, problem=None if done["success"] else _reason(done))

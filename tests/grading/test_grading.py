@@ -148,6 +148,9 @@ def test_a_broken_submission_stops_nobody_and_the_rest_is_exported_with_feedback
     assert "HIDDEN" not in page
     assert "was missing and was put back" in (root / f"grading/feedback/b_cut/{SHORT}/{SHORT}.html").read_text()
 
+    assert all(outcome.problem is None for outcome in feedback(SHORT, ["c_empty"], root=root))
+    assert "the file is empty" in (root / f"grading/feedback/c_empty/{SHORT}/{SHORT}.html").read_text()
+
     with pytest.raises(CourseError, match="nbgrader, canvas, moodle"):
         export(tmp_path / "grades.csv", root, "blackboard")
     failed = export(tmp_path / "grades.csv", root)
