@@ -409,7 +409,7 @@ def _summary(result: dict[str, Any]) -> str:
     repairs = "".join(f"\n- {_plain(sentence)}" for sentence in result["repairs"])
     said = f"\n\nBefore grading, the file was mended; this cost no points:\n{repairs}" if repairs else ""
     return (
-        f"## Graded: {earned} of {total} points\n\n| exercise | result | points | checked in | memory |\n| :--- | :--- | ---: | ---: | ---: |\n{rows}\n\n"
+        f"## Graded: {earned} of {total} points\n\n| exercise | result | points | checked in | memory added |\n| :--- | :--- | ---: | ---: | ---: |\n{rows}\n\n"
         f"The notebook ran in {result['seconds']:.1f} s and needed up to {result['memory_mb']:.0f} MB of memory, beyond the libraries.{said}"
     )
 

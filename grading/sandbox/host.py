@@ -170,6 +170,7 @@ class Sandbox:
         self.lost: str | None = None
         self.used_reference = False
         self._checking: str | None = None
+        self._begun_mb = 0.0
         self._references = references(topic)
         self._walls = None if unsafe else Walls(view, limits.disk_mb)
         self._folder = tempfile.mkdtemp(prefix="unsafe-") if unsafe else None
@@ -239,15 +240,16 @@ class Sandbox:
         self.peer.forget()
         self._checking, self.used_reference = name, False
         reply, _ = self.peer.ask({"ask": "begin", "name": name, "again": again, "seconds": self.limits.answer_seconds})
+        self._begun_mb = _number(reply.get("memory_mb"))
         return RemoteAnswer(self.peer, name) if reply.get("found") is True else None
 
     def memory_mb(self) -> float:
-        """Return the most memory the submission has needed so far, beyond the libraries, as its process says."""
+        """Return by how much the check that runs has raised the submission's memory, as its process says."""
         try:
             said = self.peer.ask({"ask": "memory"})[0].get("memory_mb")
         except (AnswerFailed, Raised):
             return 0.0
-        return max(0.0, _number(said) - self._baseline_mb)
+        return max(0.0, _number(said) - self._begun_mb)
 
     def close(self) -> None:
         """End the submission's processes, all of them."""
