@@ -143,7 +143,7 @@ class _Run:
         self.lost: list[str] = []
         self._sources: list[tuple[int, str]] = []
         self._checked_at: dict[str, int] = {}
-        self._culprits: set[int] = set()
+        self._culprits: dict[int, str] = {}
         self._end = time.monotonic() + job.limits.notebook_seconds
         self._starts = 0
         self._sandbox: Sandbox | None = None
@@ -190,8 +190,11 @@ class _Run:
         ]
         if not wrong or all(kept for _, kept in course):
             return
-        steps = [(index, self.repaired.steps[index]) for index, kept in course if kept and index not in self._culprits]
+        # A process may have died of something that ran earlier; a loop that never ended was the cell's own.
+        looping = [index for index, why in self._culprits.items() if why == "time"]
+        steps = [(index, self.repaired.steps[index]) for index, kept in course if kept and index not in looping]
         self._stop()
+        self._starts = 0
         self._sources = [(index, source) for index, step in steps if (source := self._source(step)).strip()]
         for name in wrong:
             self._check(name, len(self.repaired.steps))
@@ -267,7 +270,7 @@ class _Run:
         self.phases["cells"] += time.monotonic() - began
         self.ran.append((index, cell))
         if cell.lost:
-            self._culprits.add(index)
+            self._culprits[index] = cell.lost
         else:
             self._sources.append((index, source))
 

@@ -101,7 +101,8 @@ def command(course: Path, disk_mb: int, info: int) -> list[str]:
         "/dev/shm",
     ]
     arguments += ["--remount-ro", "/dev", "--ro-bind", str(course), COURSE, "--remount-ro", "/", "--chdir", HOME]
-    return [*arguments, "--info-fd", str(info), "cat"]
+    # As the first process, `cat` can be killed from outside alone.
+    return [*arguments, "--as-pid-1", "--info-fd", str(info), "cat"]
 
 
 class Walls:
@@ -116,6 +117,7 @@ class Walls:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=[writing],
+                env={"PATH": "/usr/bin:/bin"},  # in a sandbox of our own user, it could be read there
                 cwd="/",
                 start_new_session=True,  # an interrupt of the grader's terminal is the grader's to handle
             )

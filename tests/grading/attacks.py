@@ -152,11 +152,11 @@ ATTACKS = [
         "a detached process outlives its cell",
         cell("""
         import os, subprocess
-        subprocess.Popen(["setsid", "sh", "-c", "while :; do : attack-left-behind; sleep 0.1; done"], start_new_session=True)
+        subprocess.Popen(["setsid", "sh", "-c", "while :; do : {marker}; sleep 0.1; done"], start_new_session=True)
         if os.fork() == 0:
             os.setsid()
             if os.fork() == 0:
-                os.execvp("sh", ["sh", "-c", "while :; do : attack-left-behind; sleep 0.1; done"])
+                os.execvp("sh", ["sh", "-c", "while :; do : {marker}; sleep 0.1; done"])
             os._exit(0)
         """),
         sign="starts other programs",

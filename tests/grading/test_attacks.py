@@ -22,6 +22,7 @@ from grading.store import read_files
 
 TOPIC = "02_jensen_entropy_kl"
 HONEST = {"spread_prediction", "jensen_gap", "gaussian_entropy", "categorical_entropy", "linear_gaussian_posterior"}
+MARKER = f"attack-of-{os.getpid()}-left-behind"
 CANARY = "the-canary-sings-4711"
 SEEDS = {name: 123_456_789 + i for i, name in enumerate(graded_names(TOPIC))}
 
@@ -49,7 +50,7 @@ def processes_left() -> list[str]:
         if name.isdigit() and int(name) != os.getpid():
             try:
                 command = Path("/proc", name, "cmdline").read_bytes()
-                if b"attack-left-behind" in command:
+                if MARKER.encode() in command:
                     found.append(name)
             except OSError:
                 continue
@@ -77,7 +78,8 @@ def test_an_attack_earns_what_its_honest_part_earns(attack, bench, course, monke
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.01)
     content = notebook_with(
-        attack, {"root": course, "course": ROOT, "home": Path.home(), "port": listener.getsockname()[1]}
+        attack,
+        {"root": course, "course": ROOT, "home": Path.home(), "marker": MARKER, "port": listener.getsockname()[1]},
     )
     limits = Limits(cell_seconds=attack.seconds, answer_seconds=attack.seconds, memory_mb=1024, disk_mb=32, reply_mb=16)
     result = grade(Job(TOPIC, "mallory", {f"{TOPIC}.ipynb": content}, SEEDS, limits), bench)
