@@ -70,7 +70,7 @@ def check() -> None:
 def autograde(
     name: Topic,
     student: Students = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = len(os.sched_getaffinity(0)),
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = os.cpu_count() or 1,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use instead.")] = None,
     limit: Annotated[list[str] | None, typer.Option(help="A limit, such as cell_seconds=30 (repeatable).")] = None,
     again: Annotated[bool, typer.Option("--again", help="Grade also what did not change.")] = False,

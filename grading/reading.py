@@ -34,7 +34,6 @@ class Cell:
     source: str
     metadata: dict[str, Any] = field(default_factory=dict)
     id: str = ""
-    name: str | None = None  # of the template's cell it stands for
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import io
-import itertools
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -90,17 +89,15 @@ class _Prepared:
 
     def __init__(self, exercise: Exercise, seed: int | None) -> None:
         self.exercise = exercise
-        self._coming = stages(exercise, seed)
-        self._ready: list[tuple[Stage, list[Observation]]] = []
+        # All of them now: an interrupt must not leave a check with fewer stages.
+        self._stages = tuple(stages(exercise, seed))
+        self._expected: list[list[Observation]] = []
 
     def __iter__(self) -> Iterator[tuple[Stage, list[Observation]]]:
-        for index in itertools.count():
-            if index == len(self._ready):
-                stage = next(self._coming, None)
-                if stage is None:
-                    return
-                self._ready.append((stage, [expected(self.exercise, case) for case in stage.cases]))
-            yield self._ready[index]
+        for index, stage in enumerate(self._stages):
+            if index == len(self._expected):
+                self._expected.append([expected(self.exercise, case) for case in stage.cases])
+            yield stage, self._expected[index]
 
 
 _prepared: dict[tuple[int, int | None], _Prepared] = {}
