@@ -31,11 +31,21 @@ app = typer.Typer(
     help="Build the notebooks, and grade what students hand in. Plain `nbgrader` commands work beside it.",
 )
 console = Console()
+CORES = os.cpu_count() or 1
 ROWS = 40  # of a larger class, only what needs a look is listed; the report has them all
 warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own queries raise them
 
 Topic = Annotated[str, typer.Argument(help="A notebook by name or number: 02_jensen_entropy_kl, or 02.")]
 Students = Annotated[list[str] | None, typer.Option("--student", "-s", help="Only this student (repeatable).")]
+
+Workers = Annotated[int, typer.Option(min=1, help="Processes on this machine.")]
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+    TimeRemainingColumn(),
+)
 
 
 @app.command()
@@ -70,7 +80,7 @@ def check() -> None:
 def autograde(
     name: Topic,
     student: Students = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = os.cpu_count() or 1,
+    workers: Workers = CORES,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use instead.")] = None,
     limit: Annotated[list[str] | None, typer.Option(help="A limit, such as cell_seconds=30 (repeatable).")] = None,
     again: Annotated[bool, typer.Option("--again", help="Grade also what did not change.")] = False,
@@ -89,15 +99,8 @@ def autograde(
     table = Table("student", "points", "of", "status")
     states: Counter[str] = Counter()
     moved: list[str] = []
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
     try:
-        with Progress(*columns, console=console) as progress:
+        with Progress(*COLUMNS, console=console) as progress:
             bar = progress.add_task(f"grading {find_topic(name)}", total=total)
             for outcome in grading.autograde(name, student, settings=settings):
                 states[outcome.state if outcome.fresh else f"unchanged, {outcome.state}"] += 1
@@ -128,9 +131,12 @@ def _number(value: float | None) -> str:
 
 
 @app.command()
-def feedback(name: Topic, student: Students = None) -> None:
-    """Write an HTML page for every graded submission."""
-    problems = [outcome for outcome in grading.feedback(name, student) if outcome.problem]
+def feedback(name: Topic, student: Students = None, workers: Workers = CORES) -> None:
+    """Write an HTML page for every submission: its points and messages, or why it was not graded."""
+    total = len(grading.submissions(find_topic(name), student))
+    with Progress(*COLUMNS, console=console) as progress:
+        outcomes = grading.feedback(name, student, workers=workers)
+        problems = [outcome for outcome in progress.track(outcomes, total, description="feedback") if outcome.problem]
     for outcome in problems:
         console.print(f"{outcome.student}: no feedback: {outcome.problem}")
     if problems:

@@ -126,27 +126,39 @@ def course_archive() -> bytes:
 
 def grade_with(client: Client, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
     """Grade jobs on a client's workers and yield the results as they come; none is ever missing."""
+    asked = ((asdict(job),) for job in jobs)
+    for (job,), result in calls_with(client, "grading.cluster", "grade_on_worker", asked):
+        if isinstance(result, Exception):
+            why = f"infrastructure: a worker failed ({type(result).__name__}: {str(result)[:300]})"
+            yield {"student": job["student"], "topic": job["topic"], "state": NOT_GRADED, "why": why, "repairs": []}
+        else:
+            yield result
+
+
+def calls_with(
+    client: Client, module: str, function: str, arguments: Iterable[tuple[Any, ...]]
+) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Call a function of the course on the workers; yield arguments and result, or exception, as they come."""
     call = caller()
-    waiting = iter(jobs)
-    known: dict[Any, Job] = {}
+    waiting = iter(arguments)
+    known: dict[Any, tuple[Any, ...]] = {}
     running = as_completed()
 
     def submit_next() -> None:
-        job = next(waiting, None)
-        if job is not None:
-            future = client.submit(call, "grading.cluster", "grade_on_worker", asdict(job), pure=False, retries=1)
-            known[future.key] = job
+        given = next(waiting, None)
+        if given is not None:
+            future = client.submit(call, module, function, *given, pure=False, retries=1)
+            known[future.key] = given
             running.add(future)
 
     workers = max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
     for _ in range(workers * WAITING_PER_WORKER):
         submit_next()
     for future in running:
-        job = known.pop(future.key)
+        given = known.pop(future.key)
         try:
-            yield future.result()
+            yield given, future.result()
         except Exception as error:
-            why = f"infrastructure: a worker failed ({type(error).__name__}: {str(error)[:300]})"
-            yield {"student": job.student, "topic": job.topic, "state": NOT_GRADED, "why": why, "repairs": []}
+            yield given, error
         future.release()
         submit_next()

@@ -14,7 +14,7 @@ from nbgrader.apps import NbGraderAPI
 
 from course_lib.checks import find_exercise
 from grading.build import nbgrader_config
-from grading.cluster import cluster_workers, grade_here, grade_with, local_workers
+from grading.cluster import calls_with, cluster_workers, grade_here, grade_with, local_workers
 from grading.course import ROOT, CourseError, find_topic
 from grading.digests import files_digest, machinery_digest, release_digest, tests_digests
 from grading.grade import NOT_GRADED, Job
@@ -29,6 +29,7 @@ from grading.store import Store, read_files, write_whole
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Invalid|Missing)\w*:")
 INFRASTRUCTURE = "infrastructure"
+FEW = 10  # pages that are written before workers have started
 
 
 @dataclass(frozen=True)
@@ -235,17 +236,25 @@ def _reason(result: dict[str, str]) -> str:
     return (raised or errors or lines or ["nbgrader gave no reason"])[0][:300]
 
 
-def feedback(name: str, students: list[str] | None = None, root: Path = ROOT) -> Iterator[Outcome]:
+def feedback(name: str, students: list[str] | None = None, root: Path = ROOT, workers: int = 1) -> Iterator[Outcome]:
     """Write the feedback of every submission: nbgrader's page, or why it was not graded; yield what became of each."""
     topic = find_topic(name)
-    api = NbGraderAPI(config=nbgrader_config(root))
-    store = Store(root)
-    for student in submissions(topic, students, root):
-        result = store.read(topic, student)
-        if result is not None and result["state"] == NOT_GRADED:
-            page = render("not_graded.html.jinja", topic=topic, why=result["why"])
-            write_whole(root / "grading" / "feedback" / student / topic / f"{topic}.html", page.encode())
-            yield Outcome(topic, student)
-            continue
-        done = api.generate_feedback(topic, student, force=True)
-        yield Outcome(topic, student, problem=None if done["success"] else _reason(done))
+    chosen = [(topic, student, str(root)) for student in submissions(topic, students, root)]
+    if workers > 1 and len(chosen) > FEW:
+        with local_workers(workers) as client:
+            for (_, student, _), problem in calls_with(client, "grading.submissions", "write_feedback", chosen):
+                yield Outcome(topic, student, problem=None if problem is None else str(problem))
+    else:
+        for given in chosen:
+            yield Outcome(topic, given[1], problem=write_feedback(*given))
+
+
+def write_feedback(topic: str, student: str, root: str) -> str | None:
+    """Write one student's feedback; return what went wrong, if anything."""
+    result = Store(Path(root)).read(topic, student)
+    if result is not None and result["state"] == NOT_GRADED:
+        page = render("not_graded.html.jinja", topic=topic, why=result["why"])
+        write_whole(Path(root) / "grading" / "feedback" / student / topic / f"{topic}.html", page.encode())
+        return None
+    done = NbGraderAPI(config=nbgrader_config(Path(root))).generate_feedback(topic, student, force=True)
+    return None if done["success"] else _reason(done)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -29,6 +30,7 @@ from grading.sandbox.wire import MEGABYTE, PeerGone, PeerSilent, Reader, WireErr
 
 GRACE_SECONDS = 3.0
 WATCH_SECONDS = 0.2
+PNG = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/\n]*={0,2}\n?")  # base64 of PNG's first bytes, and on
 KINDS = ("unanswered", "raised", "type", "time")
 LOST = {
     "gone": "{name} ended the whole program: it crashed, or left by os._exit() or a signal.",
@@ -377,6 +379,13 @@ def _number(thing: Any) -> float:
     return float(thing) if isinstance(thing, int | float) else 0.0
 
 
+def _harmless(form: Any, text: Any) -> bool:
+    """Whether an output is text, or a picture that is one: pages take its letters as they are."""
+    if not isinstance(text, str):
+        return False
+    return form == "text/plain" or (form == "image/png" and PNG.fullmatch(text) is not None)
+
+
 def clean_outputs(raw: Any, limit: int) -> list[dict[str, Any]]:
     """Return a cell's outputs as a sandbox reports them, rebuilt: text and pictures, no HTML, no scripts."""
     kept: list[dict[str, Any]] = []
@@ -390,11 +399,7 @@ def clean_outputs(raw: Any, limit: int) -> list[dict[str, Any]]:
             kept.append({"output_type": "stream", "name": name, "text": str(out.get("text"))[:left]})
             left -= len(kept[-1]["text"])
         elif kind in ("display_data", "execute_result") and isinstance(out.get("data"), dict):
-            data = {
-                form: out["data"][form]
-                for form in ("text/plain", "image/png")
-                if isinstance(out["data"].get(form), str)
-            }
+            data = {form: text for form, text in out["data"].items() if _harmless(form, text)}
             size = sum(map(len, data.values()))
             if data and size <= left:
                 # A result would be read as points by nbgrader: here it is shown, no more.

@@ -115,6 +115,8 @@ ATTACKS = [
         from IPython.display import HTML, Javascript, display
         display(HTML("<script>document.title = 'all points'</script><b>gaussian_kl: right (3 of 3 points)</b>"))
         display(Javascript("alert('all points')"))
+        display({"image/png": '"><script>alert(1)</script>', "text/plain": "picture"}, raw=True)
+        display({"image/png": 'iVBORw0KGgo"><script>alert(1)</script>', "text/html": "<script>alert(1)</script>"}, raw=True)
         """),
     ),
     Attack(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,13 +21,22 @@ from course_lib.answers import AnswerFailed, Foreign, LocalAnswer
 from course_lib.checks import TOPICS, find_exercise
 from course_lib.checks.exercise import Exercise, Question
 from course_lib.checks.review import review_exercise, review_question
-from grading.sandbox.guest import Guest, make_shell
+from grading.sandbox.guest import Guest, GuestShell, make_shell
 from grading.sandbox.host import HostPeer, RemoteAnswer
 from grading.sandbox.limits import Limits
 from grading.sandbox.peer import Peer
 from grading.sandbox.wire import LENGTHS, MAGIC, PeerGone, PeerSilent, Reader, WireError, Writer, receive, send
 
-SHELL = make_shell()
+
+@pytest.fixture(scope="module", autouse=True)
+def shell() -> Iterator[None]:
+    """The guests' shell, which other tests must not find: `check` displays where there is one."""
+    global SHELL
+    main = sys.modules["__main__"]
+    SHELL = make_shell()
+    yield
+    GuestShell.clear_instance()
+    sys.modules["__main__"] = main
 
 
 @contextmanager

@@ -176,6 +176,16 @@ def test_a_broken_submission_stops_nobody_and_the_rest_is_exported_with_feedback
     assert (moodle["d_page"]["Grade"], moodle["d_page"]["Feedback"]) == ("", NOT_GRADED)
 
 
+def test_feedback_for_a_class_is_written_by_several_workers(tmp_path):
+    half = fill_in(SHORT, lambda i: i == 0)
+    root = course(tmp_path, SHORT, {f"s{i:02d}": half if i % 4 else "" for i in range(12)})
+    states = {outcome.student: outcome.state for outcome in autograde(SHORT, root=root)}
+    assert list(states.values()).count(NOT_GRADED) == 3
+    written = list(feedback(SHORT, root=root, workers=2))
+    assert {outcome.student: outcome.problem for outcome in written} == dict.fromkeys(states)
+    assert len(list((root / "grading" / "feedback").glob("*/*/*.html"))) == 12
+
+
 def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open() as file:
         return list(csv.DictReader(file))
