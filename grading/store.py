@@ -44,11 +44,6 @@ class Store:
         students = sorted(path.stem for path in (self.folder / topic).glob("*.json"))
         return [result for student in students if (result := self.read(topic, student)) is not None]
 
-    def note_graded(self, topic: str, student: str) -> None:
-        """Add a line to the log of what was graded when; it is never read by the grader."""
-        with (self.folder / f"{topic}.log").open("a", encoding="utf-8") as file:
-            file.write(f"{student}\n")
-
     def secret(self) -> int:
         """Return the number that makes this course's hidden tests its own, drawn when first needed."""
         path = self.folder / "secret"

@@ -198,8 +198,7 @@ class _Batch:
         new = {name: report["points"] for name, report in (result.get("exercises") or {}).items()}
         same_work = before.get("submission") == result["submission"]
         moved = [[name, old[name], new[name]] for name in new if same_work and name in old and old[name] != new[name]]
-        result["moved"] = moved
-        self.store.note_graded(self.topic, student)
+        result |= {"moved": moved, "times_graded": before.get("times_graded", 0) + 1}
         self.keep(result, recorder)
         return self.outcome(result, fresh=True)
 
