@@ -86,10 +86,10 @@ def _guest(request: dict[str, object], pipe: socket.socket, shell: GuestShell) -
 def main() -> None:
     """Serve until the grader ends, however it ends; then remove the folder it lent us."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    shell = preload()
-    gc.collect()
-    gc.freeze()  # a collection in a guest would touch, and so copy, everything that was loaded
     try:
+        shell = preload()
+        gc.collect()
+        gc.freeze()  # a collection in a guest would touch, and so copy, everything that was loaded
         control.send(b"ready")
         serve(control, shell)
     finally:
