@@ -61,7 +61,7 @@ def _gradebook(root: Path) -> Finding:
 def _space(root: Path) -> Finding:
     free = shutil.disk_usage(root).free / 1e9
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
-    cores = len(os.sched_getaffinity(0))
+    cores = os.cpu_count() or 1
     enough = memory >= GIGABYTES_PER_WORKER * cores and free > 1
     says = f"{cores} cores, {memory:.0f} GB of memory (a worker needs {GIGABYTES_PER_WORKER}), {free:.0f} GB of disk"
     return Finding("room", enough, says if enough else f"{says}: use fewer --workers, or free some disk")

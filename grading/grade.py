@@ -29,6 +29,7 @@ from grading.sandbox.wire import WireError
 from grading.suspicion import signs_in
 
 GRADED, REPAIRED, NOT_GRADED = "graded", "graded after repair", "not graded"
+FURTHER_BYTES = 1 << 20  # of all small files beside a notebook together
 REFERENCE = "the course's own solution"  # the misconception of an answer that calls it
 REFERENCE_USED = (
     "This answer calls course_lib's own solution of this very exercise, which earns nothing. The library may be used "
@@ -93,7 +94,7 @@ def grade(job: Job, bench: Bench) -> dict[str, Any]:
     """Grade a submission and return the result as JSON; whatever it does, nothing is raised for it.
 
     The keys: ``student``, ``topic``, ``state``, ``why`` (not graded), ``repairs``, ``exercises`` (one report each),
-    ``cells`` (seconds), ``seconds``, ``memory_mb``, ``phases``, ``signs``, ``notebook`` (graded, as text).
+    ``slowest`` (cell), ``seconds``, ``memory_mb``, ``phases``, ``signs``, ``notebook`` (graded, as text).
     """
     began = time.monotonic()
     result: dict[str, Any] = {"student": job.student, "topic": job.topic, "state": NOT_GRADED, "repairs": []}
@@ -103,10 +104,7 @@ def grade(job: Job, bench: Bench) -> dict[str, Any]:
         handed = read_submission(job.files, job.topic)
         repaired = repair(handed, job.topic)
         read = time.monotonic() - began
-        extra = {
-            n: c for n, c in job.files.items() if n != handed.file and n.endswith((".py", ".txt", ".csv", ".json"))
-        }
-        run = _Run(job, bench, repaired, {name.rsplit("/", 1)[-1]: content for name, content in extra.items()})
+        run = _Run(job, bench, repaired, _further_files(job, handed.file))
         run.everything()
     except Unreadable as unreadable:
         return {**result, "why": f"unreadable file: {unreadable}", "seconds": time.monotonic() - began}
@@ -119,7 +117,6 @@ def grade(job: Job, bench: Bench) -> dict[str, Any]:
         "state": REPAIRED if repaired.repairs else GRADED,
         "repairs": repaired.repairs,
         "exercises": {name: run.reports[name] for name in graded_names(job.topic) if name in run.reports},
-        "cells": [round(cell.seconds, 3) for _, cell in run.ran],
         "slowest": run.slowest(),
         "memory_mb": max((cell.memory_mb for _, cell in run.ran), default=0.0),
         "phases": run.phases,
@@ -129,6 +126,17 @@ def grade(job: Job, bench: Bench) -> dict[str, Any]:
     result["notebook"] = nbformat.writes(_graded_notebook(job, repaired, run, result))
     run.phases["notebook"] = time.monotonic() - writing
     return result
+
+
+def _further_files(job: Job, notebook: str) -> dict[str, bytes]:
+    """Return what a notebook may want to import or read of the files beside it, the small ones first."""
+    files: dict[str, bytes] = {}
+    left = FURTHER_BYTES
+    for name, content in sorted(job.files.items(), key=lambda item: len(item[1])):
+        left -= len(content)
+        if name != notebook and name.endswith((".py", ".txt", ".csv", ".json")) and left >= 0:
+            files[name.rsplit("/", 1)[-1]] = content
+    return files
 
 
 class _Run:

@@ -212,12 +212,20 @@ def _salvage(text: str) -> list[Any]:
     rest = text[end:]
     start = re.search(r'"(?:source|input)"\s*:\s*\[', rest)
     if start:
-        lines = [json.loads(found, strict=False) for found in STRING.findall(rest[start.end() :].split("]", 1)[0])]
+        lines = [line for found in STRING.findall(rest[start.end() :].split("]", 1)[0]) if (line := _string(found))]
         kind = re.search(r'"cell_type"\s*:\s*"(\w+)"', rest)
         grade_id = re.search(r'"grade_id"\s*:\s*"([\w-]+)"', rest)
         metadata = {"nbgrader": {"grade_id": grade_id[1]}} if grade_id else {}
         cells.append({"cell_type": kind[1] if kind else "code", "source": lines, "metadata": metadata})
     return cells
+
+
+def _string(text: str) -> str:
+    """Return the value of a JSON string; nothing of one with a broken escape."""
+    try:
+        return str(json.loads(text, strict=False))
+    except ValueError:
+        return ""
 
 
 def _cell(raw: Any) -> Cell | None:

@@ -51,14 +51,12 @@ class Step:
     Attributes:
         place: what it stands for, or None for a cell of the student's own.
         defines: the exercises whose names it defines.
-        added: whether it was missing and was put back.
     """
 
     kind: str
     source: str
     place: Place | None = None
     defines: tuple[str, ...] = ()
-    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,9 +117,7 @@ def repair(handed: Handed, topic: str) -> Repaired:
     exercises = graded_names(topic)
     cells = _joined(handed.cells, repairs)
     matched = [_match(cell, places, exercises) for cell in cells]
-    steps: list[Step] = []
-    for cell, place in zip(cells, matched, strict=True):
-        steps += _step(cell, place, exercises, repairs)
+    steps = [_step(cell, place, exercises, repairs) for cell, place in zip(cells, matched, strict=True)]
     steps = _without_copies(steps, repairs)
     _say_what_moved(steps, places, repairs)
     return Repaired(_with_missing(steps, places, repairs), list(dict.fromkeys(repairs)))
@@ -153,10 +149,9 @@ def imports_of(source: str) -> str:
 
 
 def _tree(source: str) -> ast.Module | None:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        pass
+    plain = _plain_tree(source)
+    if plain is not None:
+        return plain
     try:  # with IPython's % and ! lines
         return ast.parse(TransformerManager().transform_cell(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -233,7 +228,7 @@ def _may_be_alike(one: str, other: str) -> bool:
     return matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE
 
 
-def _step(cell: Cell, place: Place | None, exercises: list[str], repairs: list[str]) -> list[Step]:
+def _step(cell: Cell, place: Place | None, exercises: list[str], repairs: list[str]) -> Step:
     """Return a cell as it is run; what is Python but no code cell becomes one."""
     source, kind = cell.source, cell.kind
     asked = {place.exercise} if place and place.role == "answer" else set()
@@ -256,7 +251,7 @@ def _step(cell: Cell, place: Place | None, exercises: list[str], repairs: list[s
             repairs.append(f"The cell of {place.exercise} had lost its mark, and was found by what it holds.")
     names = defined_names(source) & set(exercises) if kind == "code" else frozenset()
     defines = tuple(name for name in exercises if name in names | asked)
-    return [Step(kind, source, place, defines)]
+    return Step(kind, source, place, defines)
 
 
 def _without_copies(steps: list[Step], repairs: list[str]) -> list[Step]:
@@ -312,7 +307,7 @@ def _with_missing(steps: list[Step], places: tuple[Place, ...], repairs: list[st
             at = next(
                 (i for i, s in enumerate(result) if s.place and s.place.role != "text" and s.place.id in later), at
             )
-        result.insert(at, Step("code", place.source, place, added=True))
+        result.insert(at, Step("code", place.source, place))
         what = {"answer": f"The cell of {place.exercise}", "check": "A check"}.get(
             place.role, "A cell of the course's own"
         )

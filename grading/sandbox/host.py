@@ -376,7 +376,9 @@ class RemoteInstance:
 
 
 def _number(thing: Any) -> float:
-    return float(thing) if isinstance(thing, int | float) else 0.0
+    """Return a number that a sandbox says of itself; 0 for what is none that a report could show."""
+    fits = isinstance(thing, int | float) and abs(thing) < 1e12  # NaN is not smaller either
+    return float(thing) if fits else 0.0
 
 
 def _harmless(form: Any, text: Any) -> bool:

@@ -269,7 +269,8 @@ class Reader:
 
     def _foreign(self, node: dict[str, Any]) -> Foreign:
         number = node.get("number")
-        if number is not None and not isinstance(number, int | float):
+        whole = isinstance(number, int) and abs(number) < 1 << 63
+        if number is not None and not whole and not isinstance(number, float):
             raise WireError("a number is malformed")
         texts = {key: str(node[key])[:NAME_CHARACTERS] for key in ("layout", "dtype") if node.get(key)}
         name = str(node.get("type"))[:NAME_CHARACTERS]

@@ -402,6 +402,12 @@ DAMAGES = [
         lost=("entropy_sign",),
         says="cut off",
     ),
+    Damage(
+        "cut off within the last text, at a broken escape",
+        rewritten(lambda text: cut(text, b'"id": "code-ec5a06b6-0"') + b'"source": ["see \\q", "x'),
+        says="cut off",
+    ),
+    Damage("beside a large file", lambda raw: {**as_file(raw), "data.csv": b"1,2\n" * 20_000_000}),
     Damage("a comma too many", rewritten(lambda text: text.replace(b'"cells": [', b'"cells": [,', 1)), says="damaged"),
     Damage("something behind the end", rewritten(lambda text: text + b"\n<html>saved</html>")),
     Damage(

@@ -295,6 +295,7 @@ MALFORMED = [
     {"is": "generator", "at": 0, "bytes": 3},
     {"is": "callable", "ref": 1, "name": "f"},
     {"is": "foreign", "type": "x", "number": "1"},
+    {"is": "foreign", "type": "x", "number": 10**400},
     {"is": "list", "of": 3},
     {"is": "code", "of": "print()"},
     {"no": "kind"},
