@@ -67,16 +67,16 @@ def make_course(folder: Path, topic: str, count: int) -> Path:
             if turn < 3:
                 cell.source = solved[cell.id]
             elif turn == 3:
-                cell.source = wrong(cell.id, solved[cell.id])
+                cell.source = wrong(topic, cell.id, solved[cell.id])
         path = folder / "grading" / "submitted" / f"student-{number:04d}" / topic / f"{topic}.ipynb"
         path.parent.mkdir(parents=True)
         nbformat.write(notebook, path)
     return folder
 
 
-def wrong(name: str, solved: str) -> str:
+def wrong(topic: str, name: str, solved: str) -> str:
     """Return a wrong answer that runs."""
-    exercise = find_exercise(name)
+    exercise = find_exercise(name, topic)
     if isinstance(exercise, Question):
         return f'{name} = "{next(option for option in exercise.options if option != exercise.correct)}"'
     doubled = f"tuple(2 * part for part in _{name}(*args))" if len(exercise.returns) > 1 else f"2 * _{name}(*args)"

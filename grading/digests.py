@@ -45,13 +45,13 @@ def release_digest(topic: str) -> str:
 
 def tests_digests(topic: str, seeds: dict[str, int]) -> dict[str, str]:
     """Return a digest for each exercise of everything its check and its hidden test run."""
-    return {name: exercise_digest(name, seeds.get(name, 0)) for name in graded_names(topic)}
+    return {name: exercise_digest(topic, name, seeds.get(name, 0)) for name in graded_names(topic)}
 
 
-def exercise_digest(name: str, seed: int) -> str:
+def exercise_digest(topic: str, name: str, seed: int) -> str:
     """Return the digest of an exercise: its declaration, with all code of the course that it reaches."""
     digest = hashlib.sha256(str(seed).encode())
-    _add(digest, find_exercise(name), set())
+    _add(digest, find_exercise(name, topic), set())
     return digest.hexdigest()
 
 

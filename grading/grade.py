@@ -16,9 +16,9 @@ from nbformat import NotebookNode
 
 from course_lib.answers import AnswerFailed
 from course_lib.checks import find_exercise
-from course_lib.checks.exercise import Exercise
+from course_lib.checks.exercise import Question
 from course_lib.checks.report import Report
-from course_lib.checks.review import ON_OTHERS, review_exercise, review_question
+from course_lib.checks.review import ON_OTHERS, review_answer
 from grading.reading import Unreadable, read_submission
 from grading.repair import Repaired, Step, graded_names, imports_of, repair
 from grading.sandbox.bubblewrap import SandboxError
@@ -292,7 +292,7 @@ class _Run:
 
     def _check_hidden(self, name: str) -> None:
         """Check a right answer on inputs that the student has not seen."""
-        if not isinstance(find_exercise(name), Exercise):
+        if isinstance(find_exercise(name, self.job.topic), Question):
             return
         seen = self.reports[name]
         hidden = self._report(name, self.job.seeds[name])
@@ -328,14 +328,12 @@ class _Run:
         if sandbox is None:
             says = "The notebook's time was over, or its kernel died too often, before this answer could be checked."
             return self._unanswered(name, says)
-        exercise = find_exercise(name)
+        exercise = find_exercise(name, self.job.topic)
         try:
             answer = sandbox.begin(name, again=seed is not None)
             if answer is None:
                 return self._unanswered(name, f"There is no {name} in the notebook that was handed in.")
-            if not isinstance(exercise, Exercise):
-                return review_question(exercise, answer)
-            return review_exercise(exercise, answer, seed)
+            return review_answer(exercise, answer, seed)
         except AnswerFailed as failed:
             return Report(name, 0, exercise.points, "wrong", (failed.says if seed is None else ON_OTHERS,))
         except (Raised, WireError):
@@ -348,7 +346,7 @@ class _Run:
             for index, cell in self.ran
             if name in self.repaired.steps[index].defines and cell.error
         ]
-        return Report(name, 0, find_exercise(name).points, "unanswered", (says, *failed[:1]))
+        return Report(name, 0, find_exercise(name, self.job.topic).points, "unanswered", (says, *failed[:1]))
 
 
 def _first_error(cell: CellRun) -> str:

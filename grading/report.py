@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.checks import find_exercise
-from course_lib.checks.exercise import Exercise
+from course_lib.checks.exercise import Question
 from grading.course import ROOT, find_topic
 from grading.grade import NOT_GRADED, REFERENCE
 from grading.pages import render
@@ -35,7 +35,7 @@ def summarise(topic: str, results: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what the report shows: exercises, misconceptions, what was not graded, slow cells, signs of tampering."""
     graded = [result for result in results if result["state"] != NOT_GRADED]
     totals = [sum(report["points"] for report in result["exercises"].values()) for result in graded]
-    maximum = sum(find_exercise(name).points for name in graded_names(topic))
+    maximum = sum(find_exercise(name, topic).points for name in graded_names(topic))
     slow = [(result["student"], result["slowest"]) for result in graded if result.get("slowest")]
     slow.sort(key=lambda pair: -pair[1]["seconds"])
     return {
@@ -45,7 +45,7 @@ def summarise(topic: str, results: list[dict[str, Any]]) -> dict[str, Any]:
         "mean": statistics.fmean(totals) if totals else 0.0,
         "median": statistics.median(totals) if totals else 0.0,
         "histogram": _histogram(totals, maximum),
-        "exercises": [_exercise(name, graded) for name in graded_names(topic)],
+        "exercises": [_exercise(topic, name, graded) for name in graded_names(topic)],
         "not_graded": [(result["student"], result.get("why")) for result in results if result["state"] == NOT_GRADED],
         "repaired": [(result["student"], result["repairs"]) for result in graded if result["repairs"]],
         "slow": slow[:10],
@@ -54,26 +54,26 @@ def summarise(topic: str, results: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _exercise(name: str, graded: list[dict[str, Any]]) -> dict[str, Any]:
+def _exercise(topic: str, name: str, graded: list[dict[str, Any]]) -> dict[str, Any]:
     reports = [result["exercises"][name] for result in graded if name in result["exercises"]]
     statuses = Counter(report["status"] for report in reports)
     hit = Counter(report["misconception"] for report in reports if report["misconception"])
     return {
         "name": name,
-        "points": find_exercise(name).points,
+        "points": find_exercise(name, topic).points,
         **{status: statuses.get(status, 0) for status in ("right", "wrong", "unanswered")},
         "of": len(reports),
-        "misconceptions": [(_sentence(name, key), count) for key, count in hit.most_common()],
+        "misconceptions": [(_sentence(topic, name, key), count) for key, count in hit.most_common()],
         "unexplained": sum(report["status"] == "wrong" and not report["misconception"] for report in reports),
     }
 
 
-def _sentence(name: str, misconception: str) -> str:
+def _sentence(topic: str, name: str, misconception: str) -> str:
     """Return a misconception with the sentence that students were told."""
-    exercise = find_exercise(name)
+    exercise = find_exercise(name, topic)
     if misconception == REFERENCE:
         return "calls the course's own solution"
-    if isinstance(exercise, Exercise):
+    if not isinstance(exercise, Question):
         says = {known.name: known.says for known in exercise.misconceptions}.get(misconception)
         return f"{misconception}: {says}" if says else misconception
     return f"chose “{misconception}”"

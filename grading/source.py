@@ -18,11 +18,11 @@ import nbformat
 from nbformat import NotebookNode
 
 from course_lib.checks import TOPICS, find_exercise
-from course_lib.checks.exercise import Exercise, Question
+from course_lib.checks.exercise import ClassExercise, Exercise, Question
 from grading.course import CourseError, repository, source_path
 
 CHECKED = "nbval-check-output"  # nbval compares the output of cells with this tag
-HIDDEN_TESTS = '### BEGIN HIDDEN TESTS\ncheck("{name}", seed={seed})\n### END HIDDEN TESTS'
+HIDDEN_TESTS = "### BEGIN HIDDEN TESTS\ncheck({named}, seed={seed})\n### END HIDDEN TESTS"
 
 SETUP = """\
 # Finds the course, or installs it (in Colab, from the repository). Run this cell first.
@@ -72,11 +72,11 @@ def expand(text: str, topic: str) -> NotebookNode:
             cells.append(cell)
             continue
         try:
-            exercise = find_exercise(name)
+            exercise = find_exercise(name, topic)
         except KeyError as error:
             raise CourseError(f"{topic}: {error.args[0]}. Declare it in course_lib/checks first.") from None
         named.append(name)
-        cells += _exercise_cells(cell, exercise)
+        cells += _exercise_cells(cell, exercise, topic)
     declared = [exercise.name for exercise in TOPICS.get(topic, ())]
     if sorted(named) != sorted(declared):
         odd = sorted(set(declared) ^ set(named)) or sorted(name for name in named if named.count(name) > 1)
@@ -92,10 +92,13 @@ def expand(text: str, topic: str) -> NotebookNode:
     return notebook
 
 
-def _exercise_cells(cell: NotebookNode, exercise: Exercise | Question) -> list[NotebookNode]:
+def _exercise_cells(
+    cell: NotebookNode, exercise: Exercise | ClassExercise | Question, topic: str
+) -> list[NotebookNode]:
     """Return the answer's cell and its check."""
     name = exercise.name
-    checking = nbformat.v4.new_code_cell(f'check("{name}")', metadata={"tags": [CHECKED]})
+    named = f'"{name}"' + (f', topic="{topic}"' if _stands_elsewhere(name, topic) else "")
+    checking = nbformat.v4.new_code_cell(f"check({named})", metadata={"tags": [CHECKED]})
     cell.id, checking.id = name, f"{name}-check"
     if exercise.points == 0:  # the worked example: shown, not graded
         return [cell, checking]
@@ -105,9 +108,14 @@ def _exercise_cells(cell: NotebookNode, exercise: Exercise | Question) -> list[N
     if isinstance(exercise, Question):
         cell.metadata.tags = ["question"]
     else:
-        checking.source += "\n" + HIDDEN_TESTS.format(name=name, seed=hidden_seed(name))
+        checking.source += "\n" + HIDDEN_TESTS.format(named=named, seed=hidden_seed(name))
     checking.metadata.nbgrader = {**_nbgrader(checking.id, grade=True, locked=True), "points": exercise.points}
     return [cell, checking]
+
+
+def _stands_elsewhere(name: str, topic: str) -> bool:
+    """Whether another notebook has an exercise of the same name."""
+    return any(exercise.name == name for other in TOPICS if other != topic for exercise in TOPICS[other])
 
 
 def _nbgrader(grade_id: str, grade: bool = False, solution: bool = False, locked: bool = False) -> dict[str, object]:
@@ -132,7 +140,7 @@ def _fill_in(text: str, topic: str) -> str:
     text = text.replace("{{repository}}", repository())
     total = sum(exercise.points for exercise in TOPICS.get(topic, ()))
     text = text.replace("{{topic points}}", _points(total))
-    return re.sub(r"\{\{points (\w+)\}\}", lambda match: _points(find_exercise(match[1]).points), text)
+    return re.sub(r"\{\{points (\w+)\}\}", lambda match: _points(find_exercise(match[1], topic).points), text)
 
 
 def _points(number: int) -> str:

@@ -144,7 +144,7 @@ class _Batch:
         self.topic, self.root, self.settings = topic, root, settings
         self.store = Store(root)
         self.names = graded_names(topic)
-        self.points = {name: float(find_exercise(name).points) for name in self.names}
+        self.points = {name: float(find_exercise(name, topic).points) for name in self.names}
         secret = self.store.secret()
         self.seeds = {name: (hidden_seed(name) ^ secret) % (1 << 31) for name in self.names}
         self.tests = tests_digests(topic, self.seeds)

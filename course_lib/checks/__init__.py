@@ -8,11 +8,11 @@ from typing import Any
 
 from course_lib.answers import LocalAnswer
 from course_lib.checks import jensen_entropy_kl, latent_variable_models, start_here
-from course_lib.checks.exercise import Exercise, Question
+from course_lib.checks.exercise import ClassExercise, Exercise, Question
 from course_lib.checks.report import CheckFailed, Report
-from course_lib.checks.review import review_exercise, review_question
+from course_lib.checks.review import review_answer
 
-TOPICS: dict[str, tuple[Exercise | Question, ...]] = {
+TOPICS: dict[str, tuple[Exercise | ClassExercise | Question, ...]] = {
     "00_start_here": start_here.EXERCISES,
     "01_latent_variable_models": latent_variable_models.EXERCISES,
     "02_jensen_entropy_kl": jensen_entropy_kl.EXERCISES,
@@ -21,53 +21,62 @@ TOPICS: dict[str, tuple[Exercise | Question, ...]] = {
 _MISSING: Any = object()
 
 
-def find_exercise(name: str) -> Exercise | Question:
+def find_exercise(name: str, topic: str | None = None) -> Exercise | ClassExercise | Question:
     """Return the exercise of that name.
 
+    Args:
+        topic: the notebook it stands in; needed where several notebooks ask for the same name.
+
     Raises:
-        KeyError: there is none; the message names the nearest.
+        KeyError: there is none, or more than one; the message names the remedy.
     """
-    known = {exercise.name: exercise for topic in TOPICS.values() for exercise in topic}
-    if name not in known:
+    if topic is not None and topic not in TOPICS:
+        raise KeyError(f"no notebook is called {topic!r}; they are {', '.join(TOPICS)}")
+    looked_at = [topic] if topic else list(TOPICS)
+    found = {t: exercise for t in looked_at for exercise in TOPICS[t] if exercise.name == name}
+    if not found:
+        known = {exercise.name for t in looked_at for exercise in TOPICS[t]}
         near = difflib.get_close_matches(name, known, n=1)
         raise KeyError(f"no exercise is called {name!r}" + (f": do you mean {near[0]!r}?" if near else ""))
-    return known[name]
+    if len(found) > 1:
+        raise KeyError(
+            f"{name!r} is an exercise of several notebooks: say which with topic=, one of {', '.join(found)}"
+        )
+    return next(iter(found.values()))
 
 
-def review(name: str, answer: Any, *, seed: int | None = None) -> Report:
+def review(name: str, answer: Any, *, seed: int | None = None, topic: str | None = None) -> Report:
     """Check an answer and return the report; whatever the answer does, nothing is raised.
 
     Args:
         name: the exercise's name.
-        answer: the student's function, or choice.
+        answer: the student's function, class or choice.
         seed: None for the inputs that students see; a number for others (the hidden tests).
+        topic: the notebook, where several ask for the same name.
     """
-    exercise = find_exercise(name)
-    wrapped = LocalAnswer(name, answer)
-    if isinstance(exercise, Question):
-        return review_question(exercise, wrapped)
-    return review_exercise(exercise, wrapped, seed)
+    return review_answer(find_exercise(name, topic), LocalAnswer(name, answer), seed)
 
 
-def check(name: str, answer: Any = _MISSING, *, seed: int | None = None) -> None:
+def check(name: str, answer: Any = _MISSING, *, seed: int | None = None, topic: str | None = None) -> None:
     """Check an answer, show the report, and raise if it is not right.
 
     Args:
         name: the exercise's name. The answer is what the notebook calls by that name.
         answer: something else to check instead.
         seed: for the hidden tests: other inputs, and a report only where they find a mistake.
+        topic: the notebook, where several ask for the same name.
 
     Raises:
         CheckFailed: the answer is not right, or not there yet.
     """
-    exercise = find_exercise(name)
+    exercise = find_exercise(name, topic)
     if answer is _MISSING:
         answer = sys._getframe(1).f_globals.get(name, _MISSING)
     if answer is _MISSING:
         says = f"There is no {name} in this notebook yet: run the cell above that defines it, then this one again."
         report = Report(name, 0, exercise.points, "unanswered", (says,))
     else:
-        report = review(name, answer, seed=seed)
+        report = review_answer(exercise, LocalAnswer(name, answer), seed)
     if seed is None or not report.passed:
         _show(report)
     if not report.passed:
@@ -80,7 +89,7 @@ def summary(topic: str) -> Summary:
     reports = []
     for exercise in TOPICS[topic]:
         answer = namespace.get(exercise.name)
-        reports.append(review(exercise.name, answer))
+        reports.append(review_answer(exercise, LocalAnswer(exercise.name, answer)))
     return Summary(tuple(reports))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 
 from course_lib.answers import Answer, AnswerFailed, Instance, LocalAnswer, is_number, number
 from course_lib.checks.exercise import Exercise
@@ -37,7 +39,7 @@ class Observation:
 
 def observe(exercise: Exercise, answer: Answer, case: Case) -> Observation:
     """Run an answer on one case. Never raises for anything the answer does."""
-    args = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in case.args)
+    args = tuple(_own(arg) for arg in case.args)
     try:
         if case.gradients:
             return _observe_gradients(exercise, answer, case, args)
@@ -51,6 +53,11 @@ def observe(exercise: Exercise, answer: Answer, case: Case) -> Observation:
         if changed:
             return Observation(values, changed_input=name)
     return Observation(values)
+
+
+def _own(arg: Any) -> Any:
+    """Return a copy of what an answer could change."""
+    return arg.clone() if isinstance(arg, Tensor) else copy.deepcopy(arg) if isinstance(arg, Module) else arg
 
 
 class Reading:
@@ -69,7 +76,8 @@ class Reading:
         result = self._answer.call(*args)
         if self._exercise.number_accepted and is_number(result):
             floats = [arg for arg in args if isinstance(arg, Tensor) and arg.is_floating_point()]
-            return torch.tensor(number(result), dtype=floats[0].dtype, device=floats[0].device)
+            like = floats[0] if floats else torch.zeros((), dtype=torch.float64)
+            return torch.tensor(number(result), dtype=like.dtype, device=like.device)
         return result
 
 
@@ -169,7 +177,7 @@ def expected(exercise: Exercise, case: Case) -> Observation:
     Raises:
         RuntimeError: the reference fails on its own probe, which is a bug of ours.
     """
-    args = tuple(arg.double() if isinstance(arg, Tensor) and arg.is_floating_point() else arg for arg in case.args)
+    args = tuple(_doubled(arg) for arg in case.args)
     want = observe(exercise, reference_answer(exercise), Case(args, case.gradients))
     if want.failed:
         raise RuntimeError(f"the reference of {exercise.name} failed: {want.failed.says}")
@@ -179,3 +187,9 @@ def expected(exercise: Exercise, case: Case) -> Observation:
         tuple(v.to(dtype) if v.is_floating_point() else v for v in want.values),
         disconnected=want.disconnected,
     )
+
+
+def _doubled(arg: Any) -> Any:
+    if isinstance(arg, Module):
+        return copy.deepcopy(arg).double()
+    return arg.double() if isinstance(arg, Tensor) and arg.is_floating_point() else arg

@@ -176,6 +176,47 @@ class Exercise:
 
 
 @dataclass(frozen=True)
+class Trait:
+    """Something that every right class has.
+
+    Attributes:
+        name: for statistics; the misconceptions that lack it carry the same name.
+        says: one or two sentences to a student whose class lacks it.
+        lacking: whether an answer lacks it. A sentence with the numbers that show it, "" where there is
+            nothing to add, None if the class is right.
+    """
+
+    name: str
+    says: str
+    lacking: Callable[[Answer, Draw], str | None]
+
+
+@dataclass(frozen=True)
+class ClassExercise:
+    """A class that the student writes; how it is built inside is the student's, so traits are what is checked.
+
+    Attributes:
+        reference: a right answer; its name is the exercise's name.
+        points: what it is worth.
+        convention: the convention in force, printed when the check fails.
+        traits: what every right class has, the most basic first.
+        misconceptions: wrong classes, each named after the trait whose sentence it must be told.
+        alternatives: right classes written in other ways.
+    """
+
+    reference: type
+    points: int
+    convention: str
+    traits: tuple[Trait, ...]
+    misconceptions: tuple[Misconception, ...]
+    alternatives: tuple[type, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.reference.__name__
+
+
+@dataclass(frozen=True)
 class Question:
     """A prediction that the student chooses from a list.
 

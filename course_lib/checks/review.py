@@ -21,6 +21,7 @@ from course_lib.checks.exercise import (
     ONE_POINT,
     SHOWN,
     VISIBLE,
+    ClassExercise,
     Draw,
     Exercise,
     Property,
@@ -128,8 +129,15 @@ def _undisturbed(printed: io.StringIO) -> Iterator[None]:
         yield
 
 
-def review_exercise(exercise: Exercise, answer: Answer, seed: int | None = None) -> Report:
-    """Check an answer, stage by stage, and say what is wrong at the first that fails.
+def review_answer(exercise: Exercise | ClassExercise | Question, answer: Answer, seed: int | None = None) -> Report:
+    """Check the answer to an exercise of any kind; see the functions below."""
+    if isinstance(exercise, Question):
+        return review_question(exercise, answer)
+    return review_exercise(exercise, answer, seed)
+
+
+def review_exercise(exercise: Exercise | ClassExercise, answer: Answer, seed: int | None = None) -> Report:
+    """Check an answer, stage by stage or trait by trait, and say what is wrong at the first that fails.
 
     Args:
         seed: None for the student's own check; a number for the hidden tests, whose report shows
@@ -137,7 +145,10 @@ def review_exercise(exercise: Exercise, answer: Answer, seed: int | None = None)
     """
     printed = io.StringIO()
     with _undisturbed(printed):
-        report = _review(exercise, answer, seed)
+        if isinstance(exercise, ClassExercise):
+            report = _review_class(exercise, answer, seed)
+        else:
+            report = _review(exercise, answer, seed)
     text = printed.getvalue()
     if report.passed or not text or seed is not None:
         return report
@@ -170,6 +181,24 @@ def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
     return Report(exercise.name, exercise.points, exercise.points, "right", (says,))
 
 
+def _review_class(exercise: ClassExercise, answer: Answer, seed: int | None) -> Report:
+    """Look for each trait on several sizes; what a class lacks is said for the first trait it lacks."""
+    sizes, base = (VISIBLE, VISIBLE_SEED) if seed is None else (HIDDEN, seed)
+    for trait in exercise.traits:
+        for index, size in enumerate(sizes):
+            try:
+                lacking = trait.lacking(answer, Draw(base + index, size))
+            except AnswerFailed as failed:
+                if failed.kind in ("unanswered", "time", "lost") or seed is not None:
+                    return _stopped(exercise, failed, seed)
+                return _report(exercise, (failed.says,), line=failed.line)
+            if lacking is not None:
+                told = (trait.says, lacking) if seed is None else (ON_OTHERS, trait.says)
+                return _report(exercise, told, misconception=trait.name)
+    says = f"Right on {'other sizes' if seed is not None else 'every size tried'}."
+    return Report(exercise.name, exercise.points, exercise.points, "right", (says,))
+
+
 def _violated(exercise: Exercise, rule: Property, answer: Answer, seed: int | None) -> str | None:
     try:
         return rule.violated(Reading(answer, exercise), Draw(VISIBLE_SEED if seed is None else seed))
@@ -177,7 +206,7 @@ def _violated(exercise: Exercise, rule: Property, answer: Answer, seed: int | No
         return failure.says
 
 
-def _stopped(exercise: Exercise, failed: AnswerFailed, seed: int | None) -> Report:
+def _stopped(exercise: Exercise | ClassExercise, failed: AnswerFailed, seed: int | None) -> Report:
     if seed is not None:
         return _report(exercise, (ON_OTHERS, _without_details(failed)))
     if failed.kind == "unanswered":
@@ -293,7 +322,7 @@ def _shown(
 
 
 def _report(
-    exercise: Exercise,
+    exercise: Exercise | ClassExercise,
     sentences: tuple[str, ...],
     misconception: str | None = None,
     shown: tuple[tuple[str, str], ...] = (),

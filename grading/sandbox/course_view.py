@@ -13,7 +13,7 @@ from pathlib import Path
 
 from course_lib import __version__
 from course_lib.checks import TOPICS
-from course_lib.checks.exercise import Exercise
+from course_lib.checks.exercise import Question
 from grading.course import ROOT
 
 LIBRARY = ROOT / "course_lib"
@@ -38,11 +38,11 @@ CHECKS = '''\
 """While a submission is graded, the grader itself checks the answers, from outside."""
 
 
-def check(name, answer=None, *, seed=None):
+def check(name, answer=None, *, seed=None, topic=None):
     """The grader checks when the cell with the answer has run."""
 
 
-def review(name, answer=None, *, seed=None):
+def review(name, answer=None, *, seed=None, topic=None):
     """The grader checks when the cell with the answer has run."""
 
 
@@ -60,7 +60,7 @@ def references(topic: str) -> dict[str, str]:
     return {
         f"{exercise.reference.__module__}.{exercise.reference.__qualname__}": exercise.name
         for exercise in TOPICS[topic]
-        if isinstance(exercise, Exercise) and not exercise.reference.__module__.startswith("course_lib.checks")
+        if not isinstance(exercise, Question) and not exercise.reference.__module__.startswith("course_lib.checks")
     }
 
 

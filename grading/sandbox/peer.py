@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Module, Parameter
 
 from grading.sandbox.wire import Reader, WireError, Writer, receive, send
 
@@ -53,6 +54,7 @@ class Peer:
         self.payload_bytes = payload_bytes
         self.handlers: dict[str, Handler] = {"callback": self._serve_callback, "vjp": self._serve_vjp}
         self.deadline = math.inf
+        self.lends_modules = False
         self._functions: dict[int, Any] = {}
         self._graphs: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
         self._numbers = itertools.count(1)
@@ -124,7 +126,7 @@ class Peer:
             inputs.append(tensor)
             return {"grad": True, "leaf": tensor.is_leaf}
 
-        writer = Writer(on_tensor, self._keep_function)
+        writer = Writer(on_tensor, self._keep_function, self.lends_modules)
         node = writer.node(args)
         reply, body = self.ask({**ask, "args": node, "grad": grad}, writer.payload)
         self.read_reply(reply)
@@ -159,7 +161,9 @@ class Peer:
             if type(index) is not int or not 0 <= index < len(args):
                 raise WireError("the changed arguments are malformed")
             mine = args[index]
-            if isinstance(mine, torch.Generator):
+            if isinstance(mine, Module) and self.lends_modules:
+                _follow_module(mine, reader.value(entry.get("value")))
+            elif isinstance(mine, torch.Generator):
                 reader.generator(entry["value"] if isinstance(entry.get("value"), dict) else {}, into=mine)
             elif isinstance(mine, Tensor):
                 new = reader.value(entry.get("value"))
@@ -196,7 +200,8 @@ class Peer:
             # What came in as a result of other operations may be changed in place, a leaf may not.
             return tensor if node.get("leaf") is True else tensor * 1
 
-        args = Reader(payload, on_tensor, self._proxy).value(message.get("args"))
+        lend = None if self.lends_modules else self._lent  # only the side that lends none is lent any
+        args = Reader(payload, on_tensor, self._proxy, lend).value(message.get("args"))
         if not isinstance(args, tuple):
             raise WireError("the arguments are no tuple")
         before = [arg.detach().clone() if isinstance(arg, Tensor) else _state(arg) for arg in args]
@@ -225,6 +230,11 @@ class Peer:
             for index, (arg, old) in enumerate(zip(done["args"], done["before"], strict=True))
             if (isinstance(arg, Tensor) and _changed(arg, old))
             or (isinstance(arg, torch.Generator) and not torch.equal(arg.get_state(), old))
+        ]
+        changed += [
+            {"arg": index, "value": writer.node([[p.detach(), p.grad] for p in arg.parameters()])}
+            for index, arg in enumerate(done["args"])
+            if isinstance(arg, LentModule)
         ]
         reply = {"re": "ok", "value": value, "changed": changed}
         if flowing:
@@ -258,6 +268,9 @@ class Peer:
         self._functions[number] = function
         return number
 
+    def _lent(self, reference: int, name: str, parameters: dict[str, Parameter]) -> Module:
+        return LentModule(self._proxy(reference, name), parameters)
+
     def _proxy(self, reference: int, name: str) -> Callable[..., Any]:
         def call_back(*args: Any) -> Any:
             try:
@@ -267,6 +280,42 @@ class Peer:
 
         call_back.__name__ = call_back.__qualname__ = name
         return call_back
+
+
+class LentModule(Module):
+    """A module whose parameters are here, and whose forward is computed on the other side."""
+
+    def __init__(self, forward: Callable[..., Any], parameters: dict[str, Parameter]) -> None:
+        super().__init__()
+        self._forward = forward
+        for name, parameter in parameters.items():
+            owner: Module = self
+            *path, last = name.split(".")
+            for part in path:
+                if part not in dict(owner.named_children()):
+                    owner.add_module(part, Module())
+                owner = owner.get_submodule(part)
+            owner.register_parameter(last, parameter)
+
+    def forward(self, *args: Any) -> Any:
+        return self._forward(*self.parameters(), *args)
+
+
+def _follow_module(module: Module, values: Any) -> None:
+    """Give a module that was lent the parameters and gradients that came back."""
+    own = list(module.parameters())
+    if not isinstance(values, list) or len(values) != len(own):
+        raise WireError("the parameters of a module are malformed")
+    for parameter, pair in zip(own, values, strict=True):
+        value, grad = pair if isinstance(pair, list) and len(pair) == 2 else (None, None)
+        parameter.data = _like(value, parameter)
+        parameter.grad = None if grad is None else _like(grad, parameter)
+
+
+def _like(value: Any, parameter: Tensor) -> Tensor:
+    if not isinstance(value, Tensor) or value.shape != parameter.shape or not value.is_floating_point():
+        raise WireError("the parameters of a module are malformed")
+    return value.to(parameter)
 
 
 class _Linked(torch.autograd.Function):

@@ -19,6 +19,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
+from torch.nn import Module, Parameter
+from torch.optim import Optimizer
 
 from course_lib.answers import Foreign
 
@@ -132,10 +135,14 @@ class Writer:
         on_tensor: called with every tensor; what it returns stands in the tensor's node.
         on_callable: called with every function; returns a number by which the other side calls back, or
             None where functions do not cross.
+        lends_modules: whether modules cross with their parameters, and optimisers of these; else a module
+            crosses as a function.
     """
 
     on_tensor: Callable[[Tensor], dict[str, Any]] = lambda tensor: {}
     on_callable: Callable[[Any], int | None] = lambda function: None
+    lends_modules: bool = False
+    parameters: dict[int, int] = field(default_factory=dict)
     chunks: list[bytes] = field(default_factory=list)
     size: int = 0
     items: int = 0
@@ -166,10 +173,44 @@ class Writer:
             return {"is": kind, "of": [self.node(part, depth + 1) for part in thing]}
         if isinstance(thing, torch.Generator):
             return {"is": "generator", **self._bytes(thing.get_state().numpy().tobytes())}
+        if self.lends_modules and isinstance(thing, Module):
+            return self._module(thing)
+        if self.lends_modules and isinstance(thing, Optimizer):
+            return self._optimizer(thing)
         if callable(thing) and (reference := self.on_callable(thing)) is not None:
             return {"is": "callable", "ref": reference, "name": str(getattr(thing, "__name__", "function"))[:80]}
         number = float(thing) if isinstance(thing, numbers.Real) and not isinstance(thing, bool) else None
         return self._foreign(thing, number)
+
+    def _module(self, module: Module) -> dict[str, Any]:
+        """Return the node of a module: its parameters, and a number by which its forward is called back."""
+        parameters = []
+        for name, parameter in module.named_parameters():
+            self.parameters[id(parameter)] = len(self.parameters)
+            grad = None if parameter.grad is None else self._bare(parameter.grad)
+            parameters.append([name, self._bare(parameter), grad, parameter.requires_grad])
+        lent = self.on_callable(_forward_of(module))
+        return {"is": "module", "ref": lent, "name": type(module).__name__, "parameters": parameters}
+
+    def _optimizer(self, optimizer: Optimizer) -> dict[str, Any]:
+        """Return the node of an optimiser that has made no step, of modules that stand before it."""
+        if optimizer.state:
+            raise WireError("an optimiser crosses before its first step only")
+        groups = []
+        for group in optimizer.param_groups:
+            options = {key: value for key, value in group.items() if key != "params"}
+            members = [self.parameters[id(parameter)] for parameter in group["params"]]
+            groups.append({"options": self.node(list(options.items())), "of": members})
+        return {"is": "optimizer", "kind": type(optimizer).__name__, "groups": groups}
+
+    def _bare(self, tensor: Tensor) -> dict[str, Any]:
+        raw = self._bytes(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return {
+            "is": "tensor",
+            "dtype": str(tensor.dtype).removeprefix("torch."),
+            "shape": list(tensor.shape),
+            **raw,
+        }
 
     def _tensor(self, tensor: Tensor) -> dict[str, Any]:
         with torch._C.DisableTorchFunctionSubclass():
@@ -203,6 +244,8 @@ class Reader:
     payload: bytes
     on_tensor: Callable[[Tensor, dict[str, Any]], Tensor] = lambda tensor, node: tensor
     on_callable: Callable[[int, str], Any] | None = None
+    on_module: Callable[[int, str, dict[str, Parameter]], Module] | None = None
+    parameters: list[Parameter] = field(default_factory=list)
     items: int = 0
 
     def value(self, node: Any, depth: int = 0) -> Any:
@@ -234,7 +277,26 @@ class Reader:
             return self._foreign(node)
         if kind == "callable" and self.on_callable and type(node.get("ref")) is int:
             return self.on_callable(node["ref"], str(node.get("name"))[:NAME_CHARACTERS])
+        if kind == "module" and self.on_module:
+            return self._module(node, self.on_module)
+        if kind == "optimizer" and self.on_module:
+            return self._optimizer(node)
         raise WireError("a value is of no known kind")
+
+    def _module(self, node: dict[str, Any], make: Callable[[int, str, dict[str, Parameter]], Module]) -> Module:
+        own: dict[str, Parameter] = {}
+        for name, value, grad, learns in node["parameters"]:
+            own[name] = Parameter(self._tensor(value), requires_grad=learns)
+            own[name].grad = None if grad is None else self._tensor(grad)
+        self.parameters += own.values()
+        return make(node["ref"], node["name"], own)
+
+    def _optimizer(self, node: dict[str, Any]) -> Optimizer:
+        groups = [
+            {"params": [self.parameters[i] for i in group["of"]], **dict(self.value(group["options"]))}
+            for group in node["groups"]
+        ]
+        return getattr(torch.optim, node["kind"])(groups)
 
     def generator(self, node: dict[str, Any], into: torch.Generator | None = None) -> torch.Generator:
         """Return a generator in the state that a node holds."""
@@ -275,3 +337,14 @@ class Reader:
         texts = {key: str(node[key])[:NAME_CHARACTERS] for key in ("layout", "dtype") if node.get(key)}
         name = str(node.get("type"))[:NAME_CHARACTERS]
         return Foreign(name, node.get("class") is True, None if number is None else float(number), **texts)
+
+
+def _forward_of(module: Module) -> Callable[..., Any]:
+    """Return the module's forward as a function of its parameters' values and its inputs."""
+    names = [name for name, _ in module.named_parameters()]
+
+    def forward(*args: Any) -> Any:
+        values = dict(zip(names, args, strict=False))
+        return functional_call(module, values, args[len(names) :])
+
+    return forward

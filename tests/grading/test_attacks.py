@@ -85,7 +85,7 @@ def test_an_attack_earns_what_its_honest_part_earns(attack, bench, course, monke
     result = grade(Job(TOPIC, "mallory", {f"{TOPIC}.ipynb": content}, SEEDS, limits), bench)
 
     earned = {name: report["points"] for name, report in result["exercises"].items()}
-    assert earned == {name: find_exercise(name).points if name in HONEST else 0 for name in graded_names(TOPIC)}
+    assert earned == {name: find_exercise(name, TOPIC).points if name in HONEST else 0 for name in graded_names(TOPIC)}
     assert not attack.sign or attack.sign in result["signs"], result["signs"]
 
     graded = nbformat.reads(result["notebook"], as_version=4).cells

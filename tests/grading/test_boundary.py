@@ -19,12 +19,12 @@ from torch import Tensor, nn
 
 from course_lib.answers import AnswerFailed, Foreign, LocalAnswer
 from course_lib.checks import TOPICS, find_exercise
-from course_lib.checks.exercise import Exercise, Question
+from course_lib.checks.exercise import Question
 from course_lib.checks.review import review_exercise, review_question
 from grading.sandbox.guest import Guest, GuestShell, make_shell
 from grading.sandbox.host import HostPeer, RemoteAnswer
 from grading.sandbox.limits import Limits
-from grading.sandbox.peer import Peer
+from grading.sandbox.peer import Peer, _follow_module
 from grading.sandbox.wire import LENGTHS, MAGIC, PeerGone, PeerSilent, Reader, WireError, Writer, receive, send
 
 
@@ -69,7 +69,7 @@ def behind_a_pipe(name: str, thing: Any) -> Iterator[RemoteAnswer]:
 def answers() -> Iterator[Any]:
     for topic in TOPICS.values():
         for exercise in topic:
-            if isinstance(exercise, Exercise):
+            if not isinstance(exercise, Question):
                 for i, right in enumerate([exercise.reference, *exercise.alternatives]):
                     yield pytest.param(exercise, right, id=f"{exercise.name}-right-{i}")
                 for misconception in exercise.misconceptions:
@@ -398,3 +398,51 @@ def test_a_reply_that_was_sent_too_early_is_refused():
         send(there, {"re": "ok", "value": 1.0}, b"", math.inf)
         with pytest.raises(WireError, match="answers no request"):
             Peer(here, 1 << 20).ask({"ask": "value"})
+
+
+def test_a_module_is_lent_with_its_parameters_and_an_optimiser_steps_them():
+    def one_step(x, model, optimizer):
+        assert isinstance(model, nn.Module)
+        assert all(parameter.grad is not None for parameter in model.parameters() if parameter.requires_grad)
+        first = model(x).square().mean()
+        optimizer.zero_grad()
+        first.backward()
+        optimizer.step()
+        return first.detach(), model(x).square().mean().detach()
+
+    torch.manual_seed(1)
+    here, away = Model(3, 4).double(), Model(3, 4).double()
+    away.load_state_dict(here.state_dict())
+    x = torch.randn(5, 3, dtype=torch.float64)
+    results = []
+    for model, where in ((here, None), (away, "behind a pipe")):
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, 0.5) if parameter.requires_grad else None
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.1, betas=(0.5, 0.9))
+        if where is None:
+            results.append(one_step(x, model, optimizer))
+        else:
+            with behind_a_pipe("one_step", one_step) as answer:
+                results.append(answer.call(x, model, optimizer))
+    torch.testing.assert_close(results[1], results[0])
+    assert results[0][1] < results[0][0]
+    for mine, theirs in zip(away.parameters(), here.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+        torch.testing.assert_close(mine.grad, theirs.grad)
+
+
+@pytest.mark.parametrize(
+    "values", [None, [], [[torch.ones(1), None]], [[1.0, None]] * 6, [[torch.ones(2, 2), None]] * 6, ["ab"] * 6]
+)
+def test_malformed_parameters_of_a_lent_module_are_refused(values):
+    with pytest.raises(WireError):
+        _follow_module(Model(3, 4), values)
+
+
+def test_an_optimiser_that_has_stepped_does_not_cross():
+    model = Model(3, 4)
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(2, 3)).sum().backward()
+    optimizer.step()
+    with behind_a_pipe("f", lambda *args: None) as answer, pytest.raises(AnswerFailed, match="first step"):
+        answer.call(model, optimizer)

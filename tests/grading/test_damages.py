@@ -42,7 +42,7 @@ def test_a_damaged_notebook_keeps_its_points(damage, good, bench):
     result = grade(Job(TOPIC, "anna", damage.make(good), SEEDS), bench)
     assert result["state"] != NOT_GRADED, result["why"]
     earned = {name: report["points"] for name, report in result["exercises"].items()}
-    assert earned == {n: 0 if n in damage.lost else find_exercise(n).points for n in graded_names(TOPIC)}
+    assert earned == {n: 0 if n in damage.lost else find_exercise(n, TOPIC).points for n in graded_names(TOPIC)}
     assert result["state"] == (REPAIRED if result["repairs"] else GRADED)
     assert damage.says is None or damage.says in " ".join(result["repairs"]), result["repairs"]
 
