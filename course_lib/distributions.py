@@ -98,6 +98,38 @@ def gaussian_kl(mu_q: Tensor, sigma_q: Tensor, mu_p: Tensor, sigma_p: Tensor) ->
     return (0.5 * (ratio**2 + ((mu_q - mu_p) / sigma_p) ** 2 - 1) - ratio.log()).sum(-1)
 
 
+def kl_to_standard_normal(mu: Tensor, log_sigma: Tensor) -> Tensor:
+    r"""Return :math:`D_{KL}(\mathcal N(\mu, \sigma)\,\|\,\mathcal N(0, I))`, the regulariser of a VAE.
+
+    .. math:: \tfrac12 \sum_d \big[ \mu_d^2 + \sigma_d^2 - 1 - 2 \log \sigma_d \big]
+
+    Lecture part "Another way to look at it"; Kingma and Welling 2014, appendix B; notebook 06.
+
+    Args:
+        mu, log_sigma: mean and logarithm of the standard deviation, ``(batch, latent_dim)``.
+
+    Returns:
+        ``(batch,)``, nats, never negative.
+    """
+    return 0.5 * (mu**2 + (2 * log_sigma).exp() - 1 - 2 * log_sigma).sum(-1)
+
+
+def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
+    r"""Return :math:`\sum_d x_d \log p_d + (1 - x_d) \log(1 - p_d)` with :math:`p = \mathrm{sigmoid}(\text{logits})`.
+
+    Computed from the logits, so that it stays finite however sure the decoder is. For grey values it is no
+    log-probability, but the same formula is maximised. Lecture part "The variational autoencoder"; notebook 06.
+
+    Args:
+        x: pixels in [0, 1], ``(batch, dim)``.
+        logits: ``(..., batch, dim)``.
+
+    Returns:
+        ``(..., batch)``, nats.
+    """
+    return (x * logits - torch.nn.functional.softplus(logits)).sum(-1)
+
+
 def monte_carlo_kl(z: Tensor, log_q: Callable[[Tensor], Tensor], log_p: Callable[[Tensor], Tensor]) -> Tensor:
     r"""Estimate :math:`D_{KL}(q\|p)` as the mean of :math:`\log q(z) - \log p(z)` over samples of q.
 

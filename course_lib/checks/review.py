@@ -248,9 +248,13 @@ def _wrong(
     plain = _plain_difference(exercise, stage, mine, right, kind, seed is not None)
     if plain and not (found and kind in ("value", "nan", "gradient", "dtype")):
         sentences.append(plain)
-    if not found and kind == "value" and stage.name == "values" and seed is None:
-        violations = (_violated(exercise, rule, answer, seed) for rule in exercise.properties)
-        sentences.append(next(filter(None, violations), ""))  # empty sentences are left out of a report
+    name = found.name if found else None
+    if not found and kind == "value" and stage.name == "values":
+        violations = ((rule.name, _violated(exercise, rule, answer, seed)) for rule in exercise.properties)
+        name, says = next(((name, says) for name, says in violations if says), (None, ""))
+        if seed is not None:  # the numbers in a property's own sentence would tell of hidden inputs
+            says = next((known.says for known in exercise.misconceptions if known.name == name), "")
+        sentences.append(says or "")  # empty sentences are left out of a report
     if seed is not None:
         sentences.insert(0, ON_OTHERS)
         shown: tuple[tuple[str, str], ...] = ()
@@ -259,7 +263,7 @@ def _wrong(
     return _report(
         exercise,
         tuple(sentences),
-        misconception=found.name if found else None,
+        misconception=name,
         shown=shown,
         line=mine.failed.line if mine.failed else None,
     )

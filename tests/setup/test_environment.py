@@ -60,7 +60,7 @@ def test_torch_and_torchvision_are_a_matching_pair():
 
 def test_the_library_alone_needs_neither_nbgrader_nor_jupyterlab():
     names = {Requirement(line).name for line in PYPROJECT["project"]["dependencies"]}
-    assert names == {"torch", "torchvision", "numpy", "matplotlib", "ipywidgets"}
+    assert names == {"torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "tqdm"}
     code = (
         "import sys, course_lib.checks, course_lib.explorers, course_lib.data;"
         "bad = {'nbgrader', 'jupyterlab', 'jupytext', 'grading', 'nbformat', 'typer'} & set(sys.modules);"
@@ -82,6 +82,11 @@ def test_a_module_imports_only_those_before_it_in_the_order_of_the_lecture():
         "distributions",
         "mixtures",
         "bounds",
+        "per_point",
+        "amortized",
+        "gradients",
+        "vae",
+        "training",
         "linear_gaussian",
         "plots",
         "explorers",

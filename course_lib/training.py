@@ -1,0 +1,245 @@
+"""Training a model by maximising its bound, and measuring the bound on data it has not seen.
+
+The data stay on the device as they came (bytes, for images); nothing in a step makes the device wait for the host.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from course_lib.devices import best_device
+
+Objective = Callable[[Tensor, torch.Generator], Tensor]
+SHOW_EVERY = 0.5  # seconds between two looks at the running bound: each makes a GPU wait
+
+
+@dataclass
+class History:
+    """What a training did.
+
+    Attributes:
+        bounds: the mean bound of each epoch, nats, on the training data while it was learning.
+        seconds: what the epochs took.
+        interrupted: whether it was stopped by hand; the model keeps what it had learned.
+    """
+
+    bounds: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    interrupted: bool = False
+
+    @property
+    def epochs(self) -> int:
+        return len(self.bounds)
+
+
+def elbo_objective(model: Any) -> Objective:
+    """Return the objective of a model with ``elbo(x, eps)`` and ``latent_dim``: one sample for each data point."""
+
+    def objective(x: Tensor, generator: torch.Generator) -> Tensor:
+        eps = torch.randn(len(x), model.latent_dim, generator=generator, device=x.device, dtype=x.dtype)
+        return model.elbo(x, eps)
+
+    return objective
+
+
+def train(
+    model: nn.Module,
+    data: Tensor,
+    *,
+    epochs: int,
+    batch_size: int = 100,
+    learning_rate: float = 1e-3,
+    objective: Objective | None = None,
+    binarize: bool = False,
+    seed: int = 0,
+    checkpoint: Path | str | None = None,
+    device: torch.device | str | None = None,
+    progress: bool = True,
+) -> History:
+    """Maximise the mean of an objective over data with Adam, and return what happened.
+
+    Stop it when you have seen enough (in a notebook: the button with the square): the model keeps what it has
+    learned. The same seed on the same machine gives the same model. On a GPU the objective is compiled, and
+    computed in bfloat16 where the GPU has it.
+
+    Args:
+        model: moved to the device; its parameters are trained in place.
+        data: ``(n, ...)``; bytes are read as pixels and divided by 255, then flattened to ``(batch, dim)``.
+        epochs: in all, those before an interruption included where a checkpoint goes on.
+        objective: maps a batch and a generator to one bound for each data point, ``(batch,)``;
+            :func:`elbo_objective` by default.
+        binarize: draw each pixel as 0 or 1 with its grey value for probability, anew in every step
+            (Salakhutdinov and Murray 2008).
+        checkpoint: a file written after every epoch; if it is there, training goes on from it.
+        device: :func:`course_lib.devices.best_device` by default.
+        progress: show a bar with the running bound.
+
+    Raises:
+        ValueError: the data hold NaN, or what the model's likelihood cannot explain; a setting is out of range.
+        RuntimeError: the bound has become NaN, or the checkpoint belongs to another training.
+    """
+    check_data(data)
+    if hasattr(model, "check_data"):
+        model.check_data(data)
+    if len(data) < 2:
+        raise ValueError("training needs at least 2 data points, in (n, ...)")
+    if not 1 <= batch_size <= len(data) or epochs < 0:
+        raise ValueError(f"batch_size lies between 1 and the {len(data)} data points, epochs at 0 or above")
+    device = torch.device(device) if device is not None else best_device()
+    model.to(device).train()
+    data = data.to(device)
+    generator = torch.Generator(device).manual_seed(seed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=device.type in ("cuda", "cpu"))
+    history = History()
+    settings = {"seed": seed, "batch_size": batch_size, "learning_rate": learning_rate, "n": len(data)}
+    saved = Path(checkpoint) if checkpoint is not None else None
+    if saved is not None and saved.exists():
+        history = _resume(saved, model, optimizer, generator, settings)
+    step = _step(model, objective or elbo_objective(model), optimizer, generator, binarize, device)
+
+    steps = len(data) // batch_size
+    bar = tqdm(total=epochs * steps, initial=history.epochs * steps, disable=not progress, unit="step", leave=False)
+    try:
+        while history.epochs < epochs:
+            began = time.monotonic()
+            order = torch.randperm(len(data), generator=generator, device=device)
+            total, shown = torch.zeros((), device=device), began
+            for index in range(steps):
+                total += step(data[order[index * batch_size : (index + 1) * batch_size]])
+                bar.update()
+                if progress and time.monotonic() - shown > SHOW_EVERY:
+                    shown = time.monotonic()
+                    bar.set_postfix_str(f"epoch {history.epochs + 1}, bound {total.item() / (index + 1):.2f} nats")
+            history.bounds.append(total.item() / steps)
+            history.seconds += time.monotonic() - began
+            if history.bounds[-1] != history.bounds[-1]:
+                raise RuntimeError(
+                    f"the bound became NaN in epoch {history.epochs}: try a smaller learning_rate than {learning_rate}, "
+                    "and look for a log or a division of something that can be zero"
+                )
+            if saved is not None:
+                _save(saved, model, optimizer, generator, settings, history)
+    except KeyboardInterrupt:
+        history.interrupted = True
+        print(f"Stopped by hand in epoch {history.epochs + 1} of {epochs}: the model keeps what it has learned.")
+    finally:
+        bar.close()
+        model.eval()
+    return history
+
+
+def _step(
+    model: nn.Module,
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    binarize: bool,
+    device: torch.device,
+) -> Callable[[Tensor], Tensor]:
+    """Return the function that takes one step on a batch and gives the batch's mean bound, still on the device."""
+    fast = device.type == "cuda"
+    # Compiling takes half a minute and more; on a CPU these small networks never win it back.
+    compiled = torch.compile(objective) if fast else objective
+    bfloat16 = fast and torch.cuda.is_bf16_supported()
+
+    def step(batch: Tensor) -> Tensor:
+        x = as_pixels(batch)
+        if binarize:
+            x = torch.bernoulli(x, generator=generator)
+        with torch.autocast("cuda", torch.bfloat16) if bfloat16 else nullcontext():
+            bound = compiled(x, generator).mean()
+        optimizer.zero_grad(set_to_none=True)
+        (-bound).backward()
+        optimizer.step()
+        return bound.detach()
+
+    return step
+
+
+def as_pixels(batch: Tensor) -> Tensor:
+    """Return a batch as floats ``(batch, dim)``; bytes are divided by 255."""
+    return (batch.float() / 255 if batch.dtype == torch.uint8 else batch).flatten(1)
+
+
+def check_data(data: Tensor) -> None:
+    """Look once at data, before any step.
+
+    Raises:
+        ValueError: NaN, or a dtype that is neither bytes nor floats.
+    """
+    if data.dtype == torch.uint8:
+        return
+    if not data.is_floating_point():
+        raise ValueError(f"data of dtype {data.dtype}: give images as uint8, or as floats in [0, 1]")
+    if bool(data.isnan().any()):
+        first = data.flatten(1).isnan().any(1).nonzero()[0].item()
+        raise ValueError(f"the data hold NaN, first in data point {first}")
+
+
+@torch.no_grad()
+def mean_bound(objective: Objective, data: Tensor, *, batch_size: int = 200, seed: int = 0) -> float:
+    """Return the mean of an objective over data, nats: :func:`train`'s counterpart for test sets.
+
+    Args:
+        objective: maps a batch and a generator to ``(batch,)``.
+        data: as in :func:`train`, on the device of the model.
+    """
+    generator = torch.Generator(data.device).manual_seed(seed)
+    bounds = [objective(as_pixels(batch), generator) for batch in data.split(batch_size)]
+    return torch.cat(bounds).mean().item()
+
+
+def _save(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    settings: dict[str, Any],
+    history: History,
+) -> None:
+    """Write whole or not at all: a kill in between leaves the epoch before."""
+    part = path.with_name(path.name + ".part")
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "generator": generator.get_state(),
+        "settings": settings,
+        "history": asdict(history),
+    }
+    torch.save(state, part)
+    part.replace(path)
+
+
+def _resume(
+    path: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    settings: dict[str, Any],
+) -> History:
+    """Bring back an earlier state.
+
+    Raises:
+        RuntimeError: the file cannot be read, or belongs to another training.
+    """
+    remedy = f"Delete {path} to begin anew, or give another checkpoint."
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        if state["settings"] != settings:
+            changed = ", ".join(key for key in settings if state["settings"].get(key) != settings[key])
+            raise RuntimeError(f"it was written with another {changed}")
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        generator.set_state(state["generator"])
+        return History(**{**state["history"], "interrupted": False})
+    except Exception as error:
+        raise RuntimeError(f"The checkpoint {path} does not fit this training: {error}. {remedy}") from error
