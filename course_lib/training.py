@@ -88,8 +88,9 @@ def train(
         RuntimeError: the bound has become NaN, or the checkpoint belongs to another training.
     """
     check_data(data)
-    if hasattr(model, "check_data"):
-        model.check_data(data)
+    check_more = getattr(model, "check_data", None)
+    if callable(check_more):
+        check_more(data)
     if len(data) < 2:
         raise ValueError("training needs at least 2 data points, in (n, ...)")
     if not 1 <= batch_size <= len(data) or epochs < 0:

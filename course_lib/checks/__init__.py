@@ -7,7 +7,14 @@ import sys
 from typing import Any
 
 from course_lib.answers import LocalAnswer
-from course_lib.checks import jensen_entropy_kl, latent_variable_models, start_here, variational_inference
+from course_lib.checks import (
+    amortized_inference,
+    gradient_estimators,
+    jensen_entropy_kl,
+    latent_variable_models,
+    start_here,
+    variational_inference,
+)
 from course_lib.checks.exercise import ClassExercise, Exercise, Question
 from course_lib.checks.report import CheckFailed, Report
 from course_lib.checks.review import review_answer
@@ -17,6 +24,8 @@ TOPICS: dict[str, tuple[Exercise | ClassExercise | Question, ...]] = {
     "01_latent_variable_models": latent_variable_models.EXERCISES,
     "02_jensen_entropy_kl": jensen_entropy_kl.EXERCISES,
     "03_variational_inference": variational_inference.EXERCISES,
+    "04_amortized_inference": amortized_inference.EXERCISES,
+    "05_policy_gradient_vs_reparameterization": gradient_estimators.EXERCISES,
 }
 
 _MISSING: Any = object()

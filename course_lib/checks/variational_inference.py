@@ -64,8 +64,14 @@ def _elbo_probe(draw: Draw) -> tuple[Any, ...]:
         draw.normal(sizes.batch, sizes.latent, scale=0.7, shift=-0.5),
         draw.normal(sizes.samples, sizes.batch, sizes.latent, shift=0.1),
         decoder_network(draw, sizes.latent, sizes.dim),
-        draw.positive(sizes.dim),
+        sigma_probe(draw),
     )
+
+
+def sigma_probe(draw: Draw) -> Tensor:
+    """Standard deviations ``(dim,)``, no two of them equal."""
+    sigma = draw.positive(draw.sizes.dim)
+    return sigma * (1 + 0.1 * torch.arange(len(sigma)).to(sigma) / len(sigma))
 
 
 def _is_a_bound(answer: Answer, draw: Draw) -> str | None:
@@ -345,7 +351,7 @@ def _ascend_with_backward(
 ) -> tuple[Tensor, Tensor]:
     parameters = [torch.nn.Parameter(mu.detach().clone()), torch.nn.Parameter(log_sigma.detach().clone())]
     optimizer = torch.optim.SGD(parameters, lr=step_size)
-    loss = -per_point_elbo(x, *parameters, eps, decoder, sigma_x).sum()
+    loss = -per_point_elbo(x, parameters[0], parameters[1], eps, decoder, sigma_x).sum()
     loss.backward()
     optimizer.step()
     return parameters[0].detach(), parameters[1].detach()
@@ -609,11 +615,11 @@ def _train_with_one_graph(
     optimizer.zero_grad(set_to_none=False)
     torch.neg(elbo).mean().backward()
     optimizer.step()
-    q = [mu.clone().requires_grad_(), log_sigma.clone().requires_grad_()]
-    per_point_elbo(x, *q, eps, decoder, sigma_x).sum().backward()
-    with torch.no_grad():
-        new_mu, new_log_sigma = (p + size * p.grad for p in q)
-    return new_mu, new_log_sigma, elbo
+    q_mu, q_log_sigma = mu.clone().requires_grad_(), log_sigma.clone().requires_grad_()
+    per_point_elbo(x, q_mu, q_log_sigma, eps, decoder, sigma_x).sum().backward()
+    assert q_mu.grad is not None
+    assert q_log_sigma.grad is not None
+    return q_mu.detach() + size * q_mu.grad, q_log_sigma.detach() + size * q_log_sigma.grad, elbo
 
 
 def _likelihood_alone(
