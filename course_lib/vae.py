@@ -17,6 +17,20 @@ from course_lib.distributions import bernoulli_log_likelihood, gaussian_log_prob
 from course_lib.gradients import reparameterize
 
 
+def interpolate(z_start: Tensor, z_end: Tensor, num_steps: int) -> Tensor:
+    r"""Return a straight line of codes, :math:`(1 - t)\,z_0 + t\,z_1` in equal steps, both ends included.
+
+    Args:
+        z_start, z_end: ``(latent_dim,)``.
+        num_steps: at least 2.
+
+    Returns:
+        ``(num_steps, latent_dim)``.
+    """
+    share = torch.linspace(0, 1, num_steps, dtype=z_start.dtype, device=z_start.device).unsqueeze(-1)
+    return torch.lerp(z_start, z_end, share)
+
+
 class VAE(nn.Module):
     r"""A variational autoencoder of binary or grey images, Bernoulli likelihood, Gaussian q, prior N(0, I).
 

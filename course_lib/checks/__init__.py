@@ -13,6 +13,7 @@ from course_lib.checks import (
     jensen_entropy_kl,
     latent_variable_models,
     start_here,
+    variational_autoencoder,
     variational_inference,
 )
 from course_lib.checks.exercise import ClassExercise, Exercise, Question
@@ -26,6 +27,7 @@ TOPICS: dict[str, tuple[Exercise | ClassExercise | Question, ...]] = {
     "03_variational_inference": variational_inference.EXERCISES,
     "04_amortized_inference": amortized_inference.EXERCISES,
     "05_policy_gradient_vs_reparameterization": gradient_estimators.EXERCISES,
+    "06_variational_autoencoder": variational_autoencoder.EXERCISES,
 }
 
 _MISSING: Any = object()

@@ -1045,7 +1045,7 @@ CONSTANT = Question(
 )
 
 DIMENSION = Question(
-    name="dimension_prediction",
+    name="score_dimension_prediction",
     points=1,
     text="The latent dimension grows, r is a sum over dimensions. Which estimator's variance per entry grows with it?",
     options={

@@ -1,0 +1,532 @@
+r"""What every right VAE has, whatever its layers are.
+
+An architecture is the student's own, so values cannot be compared with a reference. But parameters can be set:
+with all of them zero, the decoder gives p = ½ and q is the prior; and where an encoder's last biases alone are
+not zero, they *are* mu and log_sigma, for every x. There the bound is known in closed form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from course_lib.answers import Answer, AnswerFailed, Instance, tensors_from
+from course_lib.checks.exercise import Draw, Trait
+from course_lib.checks.networks import OWN_NOISE
+from course_lib.distributions import kl_to_standard_normal
+
+POINTS, HIDDEN_DIM, CURVE_POINTS = 6, 17, 61
+
+
+def sizes(draw: Draw) -> tuple[int, int, int]:
+    """Sizes of data, hidden and latent space: a vector's length tells which of them it has."""
+    return 2 * draw.sizes.dim + 15, HIDDEN_DIM, draw.sizes.latent + 1
+
+
+class Model:
+    """A student's VAE, in evaluation mode."""
+
+    def __init__(self, answer: Answer, draw: Draw, latent_dim: int | None = None) -> None:
+        self.draw = draw
+        data, hidden, latent = sizes(draw)
+        self.data_dim, self.latent_dim = data, latent_dim or latent
+        self.instance: Instance = answer.construct(data, hidden, self.latent_dim)
+        if self.instance.parameters():
+            self.instance.call("eval")
+        self.x = (draw.normal(POINTS, data, shift=0.0) > 0).float()
+        self.eps = draw.normal(POINTS, self.latent_dim, shift=0.1).float()
+
+    def _one(self, method: str, *args: object) -> Tensor:
+        parts = tensors_from(self.instance.call(method, *args))
+        if len(parts) != 1:
+            raise AnswerFailed("type", f"{method} returns one tensor, {len(parts)} came.")
+        return parts[0].detach()
+
+    def elbo(self, eps: Tensor | None = None, x: Tensor | None = None) -> Tensor:
+        return self._one("elbo", self.x if x is None else x, self.eps if eps is None else eps)
+
+    def reconstruct(self) -> Tensor:
+        return self._one("reconstruct", self.x)
+
+    def sample(self, n: int, seed: int) -> Tensor:
+        return self._one("sample", n, torch.Generator().manual_seed(seed))
+
+    def set_each(self, value: Callable[[str, Tensor], Tensor]) -> Model:
+        """Give every parameter the value of a function of its name and present value."""
+        own = self.instance.parameters()
+        self.instance.set_parameters({name: value(name, old.detach()) for name, old in own.items()})
+        return self
+
+    def randomised(self, scale: float = 0.4) -> Model:
+        return self.set_each(lambda name, old: self.draw.normal(*old.shape, scale=scale, shift=0.0).to(old))
+
+    def zeroed(self) -> Model:
+        return self.set_each(lambda name, old: torch.zeros_like(old))
+
+    def decoder_parameters(self) -> set[str]:
+        """Return the names of what samples of the prior depend on."""
+        self.randomised()
+        before = self.sample(16, 0)
+        found = set()
+        for name, old in self.instance.parameters().items():
+            kept = old.detach().clone()
+            self.instance.set_parameters({name: self.draw.normal(*old.shape, scale=4.0).to(old)})
+            if not torch.equal(self.sample(16, 0), before):
+                found.add(name)
+            self.instance.set_parameters({name: kept})
+        return found
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Which biases are mu and the width, and how the width is read: log_sigma, or a log-variance used rightly."""
+
+    values: Callable[[Tensor, Tensor], dict[str, Tensor]]
+    halved: bool
+
+    def log_sigma(self, width: Tensor) -> Tensor:
+        return width / 2 if self.halved else width
+
+
+def _readings(model: Model) -> list[Heads]:
+    """Return every way in which an encoder's last biases may be mu and the width."""
+    decoder, latent = model.decoder_parameters(), model.latent_dim
+    vectors = {name: p.shape[0] for name, p in model.instance.parameters().items() if p.dim() == 1}
+    own = [name for name, size in vectors.items() if size == latent and name not in decoder]
+    joint = [name for name, size in vectors.items() if size == 2 * latent and name not in decoder]
+    ways: list[Callable[[Tensor, Tensor], dict[str, Tensor]]] = []
+    if len(own) == 2:
+        ways += [lambda a, c: {own[0]: a, own[1]: c}, lambda a, c: {own[1]: a, own[0]: c}]
+    elif len(joint) == 1:
+        ways += [lambda a, c: {joint[0]: torch.cat([a, c])}, lambda a, c: {joint[0]: torch.cat([c, a])}]
+    return [Heads(way, halved) for halved in (False, True) for way in ways]
+
+
+def _measured_kl(model: Model, values: dict[str, Tensor]) -> Tensor:
+    """Return the KL in the bound, where the likelihood is known: all is zero but the encoder's last biases."""
+    model.zeroed()
+    model.instance.set_parameters(values)
+    return -model.data_dim * math.log(2) - model.elbo()
+
+
+def _settings(model: Model) -> list[tuple[Tensor, Tensor]]:
+    draw, latent = model.draw, model.latent_dim
+    return [(draw.normal(latent).float(), draw.normal(latent, scale=0.4, shift=-0.5).float()) for _ in range(2)]
+
+
+def _close(one: Tensor, other: Tensor, scale: float = 1.0) -> bool:
+    return bool(torch.isfinite(one).all()) and torch.allclose(one, other, rtol=1e-3, atol=2e-3 * scale)
+
+
+def _kl_is(model: Model, change: Callable[[Tensor, int], Tensor]) -> Heads | None:
+    """Return the reading under which the measured KL is ``change`` of the right one, if there is one."""
+    settings = _settings(model)
+    for heads in _readings(model):
+        fits = True
+        for mu, width in settings:
+            right = kl_to_standard_normal(mu, heads.log_sigma(width)).expand(POINTS)
+            fits = fits and _close(_measured_kl(model, heads.values(mu, width)), change(right, model.latent_dim))
+        if fits:
+            return heads
+    return None
+
+
+# What is looked for, in this order
+
+
+def _parameters(answer: Answer, draw: Draw) -> str | None:
+    return None if Model(answer, draw).instance.parameters() else ""
+
+
+def _shape(what: Callable[[Model], tuple[Tensor, tuple[int, ...]]]) -> Callable[[Answer, Draw], str | None]:
+    def lacking(answer: Answer, draw: Draw) -> str | None:
+        got, wanted = what(Model(answer, draw))
+        return None if got.shape == wanted else f"Expected {wanted}, yours: {tuple(got.shape)}."
+
+    return lacking
+
+
+def _own_noise(answer: Answer, draw: Draw) -> str | None:
+    model = Model(answer, draw).randomised()
+    return None if torch.equal(model.elbo(), model.elbo()) else ""
+
+
+def _random_reconstruction(answer: Answer, draw: Draw) -> str | None:
+    model = Model(answer, draw).randomised()
+    return None if torch.equal(model.reconstruct(), model.reconstruct()) else ""
+
+
+def _in_unit_interval(what: Callable[[Model], Tensor]) -> Callable[[Answer, Draw], str | None]:
+    def lacking(answer: Answer, draw: Draw) -> str | None:
+        values = what(Model(answer, draw).randomised(1.0))
+        low, high = values.min().item(), values.max().item()
+        return None if low >= 0 and high <= 1 else f"Yours lie between {low:.2f} and {high:.2f}."
+
+    return lacking
+
+
+def _sigmoid_twice(answer: Answer, draw: Draw) -> str | None:
+    model = Model(answer, draw).randomised(1.0)
+    for name, values in (("reconstruct", model.reconstruct()), ("sample", model.sample(50, 1))):
+        low, high = values.min().item(), values.max().item()
+        if low > 0.49 and high < 0.74:
+            return f"Yours, from {name}, lie between {low:.2f} and {high:.2f}."
+    return None
+
+
+def _ignores_eps(answer: Answer, draw: Draw) -> str | None:
+    model = Model(answer, draw).randomised()
+    return "" if torch.allclose(model.elbo(), model.elbo(model.eps + 1.0), rtol=1e-5) else None
+
+
+def _shares_noise(answer: Answer, draw: Draw) -> str | None:
+    model = Model(answer, draw).randomised()
+    other = model.eps.clone()
+    other[0] += 1.0
+    return None if _close(model.elbo()[1:], model.elbo(other)[1:]) else ""
+
+
+def _mixes_points(answer: Answer, draw: Draw) -> str | None:
+    model = Model(answer, draw).randomised()
+    other = model.x.clone()
+    other[2:] = 1 - other[2:]
+    return None if _close(model.elbo()[:2], model.elbo(x=other)[:2]) else ""
+
+
+def _positive(answer: Answer, draw: Draw) -> str | None:
+    mean = Model(answer, draw).elbo().mean().item()
+    return f"Yours is {mean:.2f} on average." if mean > 0 else None
+
+
+def _at_zero(answer: Answer, draw: Draw) -> tuple[Tensor, float]:
+    model = Model(answer, draw).zeroed()
+    return model.elbo(), -model.data_dim * math.log(2)
+
+
+def _mean_over_pixels(answer: Answer, draw: Draw) -> str | None:
+    value, _ = _at_zero(answer, draw)
+    return "" if _close(value, torch.full_like(value, -math.log(2))) else None
+
+
+def _bound_at_zero(answer: Answer, draw: Draw) -> str | None:
+    value, right = _at_zero(answer, draw)
+    if not bool(value.isfinite().all()) or _close(value, torch.full_like(value, right)):
+        return None  # a normalisation of weights cannot be set to zero
+    return f"There it is -{sizes(draw)[0]}·log 2 = {right:.3f}; yours is {value[0].item():.3f}."
+
+
+def _generator_ignored(answer: Answer, draw: Draw) -> str | None:
+    model = Model(answer, draw).randomised()
+    return None if torch.equal(model.sample(5, 3), model.sample(5, 3)) else ""
+
+
+def _samples_alike(answer: Answer, draw: Draw) -> str | None:
+    model = Model(answer, draw).randomised()
+    one, other = model.sample(40, 3), model.sample(40, 4)
+    return "" if bool((one == one[:1]).all()) or torch.equal(one, other) else None
+
+
+def _without_heads(answer: Answer, draw: Draw) -> Tensor | None:
+    """Return the KL as reconstruct shows it, log p(x|mu) minus the bound at eps = 0, where heads have no biases."""
+    model = Model(answer, draw)
+    if _readings(model):
+        return None
+    model.randomised(0.5)
+    p = model.reconstruct().double()
+    return (model.x * p.log() + (1 - model.x) * (1 - p).log()).sum(-1) - model.elbo(torch.zeros_like(model.eps))
+
+
+def _kl_added(answer: Answer, draw: Draw) -> str | None:
+    shown = _without_heads(answer, draw)
+    if shown is not None:
+        return "" if bool((shown < -0.05).all()) else None
+    return None if _kl_is(Model(answer, draw), lambda kl, latent: -kl) is None else ""
+
+
+def _kl_missing(answer: Answer, draw: Draw) -> str | None:
+    shown = _without_heads(answer, draw)
+    if shown is not None:
+        return "" if bool((shown.abs() < 1e-3).all()) else None
+    return None if _kl_is(Model(answer, draw), lambda kl, latent: 0 * kl) is None else ""
+
+
+def _kl_averaged(answer: Answer, draw: Draw) -> str | None:
+    # Seven dimensions, so that a weight of one half or one third is not taken for it.
+    return None if _kl_is(Model(answer, draw, latent_dim=7), lambda kl, latent: kl / latent) is None else ""
+
+
+def _kl_weighted(answer: Answer, draw: Draw) -> str | None:
+    model = Model(answer, draw)
+    settings = _settings(model)
+    for heads in _readings(model)[:2]:
+        ratios = [
+            (_measured_kl(model, heads.values(mu, width)) / kl_to_standard_normal(mu, width)).mean().item()
+            for mu, width in settings
+        ]
+        if abs(ratios[0] - ratios[1]) < 1e-3 * abs(ratios[0]) and abs(ratios[0] - 1) > 1e-2:
+            return f"Yours is {ratios[0]:.3g} times the KL."
+    return None
+
+
+def _kl_wrong(answer: Answer, draw: Draw) -> str | None:
+    model = Model(answer, draw)
+    if not _readings(model) or _kl_is(model, lambda kl, latent: kl):
+        return None
+    return ""
+
+
+def _recoded(answer: Answer, draw: Draw, scale: Callable[[Tensor], Tensor] | None) -> bool | None:
+    """Whether log p(x|z) at mu + scale·eps is that at a mu which lies there already; None if it cannot be told.
+
+    Args:
+        scale: of the width's bias; None for the sigma that stands in the KL.
+    """
+    model = Model(answer, draw)
+    heads = _kl_is(model, lambda kl, latent: kl)
+    if heads is None:
+        return None
+    decoder = model.decoder_parameters()
+    drawn = {
+        name: model.draw.normal(*p.shape, scale=0.8, shift=0.0).to(p) for name, p in model.instance.parameters().items()
+    }
+    mu, width = _settings(model)[0]
+    eps = model.eps[:1]
+    sigma = heads.log_sigma(width).exp() if scale is None else scale(width)
+    results = []
+    for centre, noise in ((mu, eps), (mu + sigma * eps[0], 0 * eps)):
+        model.set_each(lambda name, old: drawn[name] if name in decoder else torch.zeros_like(old))
+        model.instance.set_parameters(heads.values(centre, width))
+        kl = kl_to_standard_normal(centre, heads.log_sigma(width))
+        results.append(model.elbo(noise.expand(POINTS, -1).contiguous()) + kl)
+    return _close(results[0], results[1], scale=model.data_dim / 10)
+
+
+def _drawn_as_log(answer: Answer, draw: Draw) -> str | None:
+    right = _recoded(answer, draw, None)
+    return "" if right is False and _recoded(answer, draw, lambda width: width) else None
+
+
+def _other_width(answer: Answer, draw: Draw) -> str | None:
+    return "" if _recoded(answer, draw, None) is False else None
+
+
+def _reconstruction_term(answer: Answer, draw: Draw) -> str | None:
+    model = Model(answer, draw)
+    at_zero = model.zeroed().elbo()
+    if bool(at_zero.isfinite().all()) and not _close(at_zero, at_zero[:1].expand(POINTS)):
+        return (
+            "With all parameters zero every pixel has p = ½, and no image is likelier than another: in elbo some are."
+        )
+    heads = _kl_is(model, lambda kl, latent: kl)
+    if heads is None:
+        return None
+    decoder = model.decoder_parameters()
+    mu, width = _settings(model)[0]
+    model.set_each(
+        lambda name, old: (
+            model.draw.normal(*old.shape, scale=0.6, shift=0.0).to(old) if name in decoder else torch.zeros_like(old)
+        )
+    )
+    model.instance.set_parameters(heads.values(mu, width))
+    mine = model.elbo(torch.zeros_like(model.eps)) + kl_to_standard_normal(mu, heads.log_sigma(width))
+    p = model.reconstruct().double()
+    shown = (model.x * p.log() + (1 - model.x) * (1 - p).log()).sum(-1).float()
+    if _close(mine, shown, scale=model.data_dim / 10):
+        return None
+    return f"At eps = 0 they are {mine[0].item():.3f} and {shown[0].item():.3f}."
+
+
+def _gradient_cut(answer: Answer, draw: Draw) -> str | None:
+    """Compare the gradient that flows with how the bound really changes, along a random direction."""
+    model = Model(answer, draw)
+    model.instance.call("double")
+    model.randomised(0.5)
+    x, eps = model.x.double(), model.eps.double()
+    parameters = {name: p for name, p in model.instance.parameters().items() if p.requires_grad}
+    start = {name: p.detach().clone() for name, p in parameters.items()}
+    (value,) = tensors_from(model.instance.call("elbo", x, eps))
+    if not value.requires_grad:
+        return "No parameter gets one."
+    grads = torch.autograd.grad(value.sum(), list(parameters.values()), allow_unused=True)
+    way = {name: model.draw.normal(*p.shape, shift=0.0).to(p) for name, p in start.items()}
+    along = sum((grad * way[name]).sum().item() for name, grad in zip(start, grads, strict=True) if grad is not None)
+    step, ends = 1e-5, []
+    for sign in (1, -1):
+        model.instance.set_parameters({name: p + sign * step * way[name] for name, p in start.items()})
+        ends.append(model.elbo(eps, x).sum().item())
+    real = (ends[0] - ends[1]) / (2 * step)
+    if abs(real - along) < 1e-3 * (abs(real) + 1):
+        return None
+    return f"Along one direction the bound changes by {real:.3f}, its gradient says {along:.3f}."
+
+
+def _not_the_prior(answer: Answer, draw: Draw) -> str | None:
+    """With one latent dimension samples lie on a curve; where on it, tells z."""
+    model = Model(answer, draw, latent_dim=1)
+    heads = _kl_is(model, lambda kl, latent: kl)
+    if heads is None:
+        return None
+    decoder = model.decoder_parameters()
+    model.set_each(
+        lambda name, old: model.draw.normal(*old.shape, scale=0.8).to(old) if name in decoder else torch.zeros_like(old)
+    )
+    grid, curve = torch.linspace(-4.5, 4.5, CURVE_POINTS), []
+    for z in grid:
+        model.instance.set_parameters(heads.values(z.view(1), torch.zeros(1)))
+        curve.append(model.reconstruct()[0])
+    samples = model.sample(2000, 5)
+    if bool(((samples == 0) | (samples == 1)).all()):
+        off = (
+            (samples.mean(0) - sum(w * c for w, c in zip(_normal_weights(grid), curve, strict=True)))
+            .abs()
+            .mean()
+            .item()
+        )
+        return None if off < 0.05 else "Pixels are inked more, or less, often than under the prior."
+    z = grid[torch.cdist(samples, torch.stack(curve)).argmin(1)]
+    mean, spread = z.mean().item(), z.std().item()
+    if abs(mean) < 0.15 and 0.85 < spread < 1.15:
+        return None
+    return f"Yours have mean {mean:.2f} and standard deviation {spread:.2f}."
+
+
+def _normal_weights(grid: Tensor) -> Tensor:
+    return (-0.5 * grid**2).softmax(0)
+
+
+def _elbo_shape(model: Model) -> tuple[Tensor, tuple[int, ...]]:
+    return model.elbo(), (POINTS,)
+
+
+def _reconstruct_shape(model: Model) -> tuple[Tensor, tuple[int, ...]]:
+    return model.reconstruct(), (POINTS, model.data_dim)
+
+
+def _sample_shape(model: Model) -> tuple[Tensor, tuple[int, ...]]:
+    return model.sample(5, 1), (5, model.data_dim)
+
+
+VAE_TRAITS = (
+    Trait(
+        "no parameters",
+        "Your class has no parameters to learn: derive it from nn.Module, call super().__init__() first, and keep its "
+        "networks as attributes.",
+        _parameters,
+    ),
+    Trait("elbo's shape", "elbo(x, eps) gives one bound for each data point, (batch,).", _shape(_elbo_shape)),
+    Trait(
+        "reconstruct's shape", "reconstruct(x) gives (batch, data_dim): images, not codes.", _shape(_reconstruct_shape)
+    ),
+    Trait("sample's shape", "sample(n, generator) gives n images, (n, data_dim).", _shape(_sample_shape)),
+    Trait("own noise", OWN_NOISE, _own_noise),
+    Trait(
+        "reconstruct is random",
+        "reconstruct(x) gives something else each time: decode mu, the mean of q(z|x), without noise.",
+        _random_reconstruction,
+    ),
+    Trait(
+        "logits returned",
+        "reconstruct(x) leaves [0, 1]: it returns probabilities, the sigmoid of the decoder's logits.",
+        _in_unit_interval(lambda model: model.reconstruct()),
+    ),
+    Trait(
+        "logits sampled",
+        "sample(n, generator) leaves [0, 1]: it returns probabilities, the sigmoid of the decoder's logits.",
+        _in_unit_interval(lambda model: model.sample(40, 1)),
+    ),
+    Trait(
+        "sigmoid twice",
+        "Whatever the weights are, no pixel falls below ½: the sigmoid is taken twice, in the decoder and after it.",
+        _sigmoid_twice,
+    ),
+    Trait(
+        "mu decoded instead of z",
+        "The bound does not change with eps: decode z = mu + sigma · eps, not mu.",
+        _ignores_eps,
+    ),
+    Trait(
+        "noise shared across the batch",
+        "Other noise for the first data point changes the bound of the others: each row of eps belongs to its own point.",
+        _shares_noise,
+    ),
+    Trait(
+        "data points mixed",
+        "The bound of one data point changes with the others in the batch: each has its own likelihood and its own KL.",
+        _mixes_points,
+    ),
+    Trait(
+        "loss returned",
+        "The bound of a binary image is positive: a log-probability is not. Is it the loss? Leave the minus to the training "
+        "loop.",
+        _positive,
+    ),
+    Trait(
+        "mean over pixels",
+        "log p(x|z) is averaged over the pixels: it sums over them. With a mean, the KL counts far too much and z is ignored.",
+        _mean_over_pixels,
+    ),
+    Trait(
+        "reconstruction term",
+        "log p(x|z) in elbo is not that of the probabilities which reconstruct shows. Is the sigmoid taken twice, or are x and "
+        "the logits exchanged in the loss function?",
+        _reconstruction_term,
+    ),
+    Trait(
+        "bound at zero",
+        "With all parameters zero the decoder gives p = ½ for every pixel and q is the prior, so the bound is the number of "
+        "pixels times -log 2.",
+        _bound_at_zero,
+    ),
+    Trait(
+        "generator ignored",
+        "The same generator state gives other samples: draw z with the generator that is given, generator=generator.",
+        _generator_ignored,
+    ),
+    Trait("samples all alike", "All samples are alike: draw z ~ N(0, I) anew for each of them.", _samples_alike),
+    Trait("KL added", "The KL has the wrong sign: the bound is log p(x|z) minus the KL.", _kl_added),
+    Trait(
+        "KL missing",
+        "The KL is missing: nothing keeps the codes where the prior is, and samples will be garbage.",
+        _kl_missing,
+    ),
+    Trait(
+        "KL averaged over latents",
+        "The KL is averaged over the latent dimensions: it sums over them.",
+        _kl_averaged,
+    ),
+    Trait(
+        "weighted KL",
+        "The KL is weighted, as in a β-VAE: that may be a good thing to train, but elbo is the bound itself, with weight 1.",
+        _kl_weighted,
+    ),
+    Trait(
+        "another KL",
+        "The KL is not that of N(mu, sigma) to N(0, I), ½ Σ (mu² + sigma² - 1 - log sigma²).",
+        _kl_wrong,
+    ),
+    Trait(
+        "log sigma drawn as sigma",
+        "The noise is scaled by log_sigma itself: z = mu + exp(log_sigma) · eps.",
+        _drawn_as_log,
+    ),
+    Trait(
+        "log variance in one place",
+        "The noise is scaled by another sigma than the one in the KL: in one of the two you read log_sigma as a log-variance.",
+        _other_width,
+    ),
+    Trait(
+        "z detached",
+        "The gradient of elbo is not that of its values: something is cut off on the way (.detach(), .sample(), .data, "
+        "torch.no_grad()), most likely z.",
+        _gradient_cut,
+    ),
+    Trait(
+        "z not from the prior",
+        "Samples do not decode z ~ N(0, I): torch.randn, not torch.rand, without any mu or sigma.",
+        _not_the_prior,
+    ),
+)
