@@ -13,8 +13,22 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from course_lib.distributions import LOG_2PI, log_mean_exp
-from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, SKY, image_tag, label, new_figure, render_png
+from course_lib.data import load_images
+from course_lib.digit_model import load_digit_model
+from course_lib.distributions import LOG_2PI, kl_to_standard_normal, log_mean_exp
+from course_lib.plots import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    RED,
+    SKY,
+    draw_images,
+    image_tag,
+    label,
+    new_figure,
+    render_png,
+)
 
 
 @dataclass(frozen=True)
@@ -342,9 +356,317 @@ bound = Explorer(
     },
 )
 
+# --- 03: q climbs -----------------------------------------------------------------------------------
+
+_CLIMB_NOISE = 256
+
+
+def _climb_eps() -> Tensor:
+    """Noise that stands for N(0, 1): its quantiles, so that a step has no noise of its own."""
+    levels = (torch.arange(_CLIMB_NOISE, dtype=torch.float64) + 0.5) / _CLIMB_NOISE
+    return (2**0.5) * torch.special.erfinv(2 * levels - 1)
+
+
+def climb(steps: int, step_size: float, start: float) -> tuple[list[float], list[float]]:
+    """Return mu and log_sigma after each step of ascent on the two-peaked picture's bound."""
+    eps = _climb_eps()
+    mu = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    log_sigma = torch.tensor(math.log(0.5), dtype=torch.float64, requires_grad=True)
+    path: tuple[list[float], list[float]] = ([start], [math.log(0.5)])
+    for _ in range(steps):
+        bound = _two_peaked_log_joint(mu + log_sigma.exp() * eps).mean() + log_sigma
+        d_mu, d_log_sigma = torch.autograd.grad(bound, (mu, log_sigma))
+        mu = (mu + step_size * d_mu).detach().clamp(-20, 20).requires_grad_()
+        log_sigma = (log_sigma + step_size * d_log_sigma).detach().clamp(-8, 3).requires_grad_()
+        path[0].append(mu.item())
+        path[1].append(log_sigma.item())
+    return path
+
+
+def draw_ascent(steps: int, step_size: float, start: float) -> tuple[Figure, str]:
+    """Show q after each step of gradient ascent over a posterior with two peaks, and the bound it reaches."""
+    mus, log_sigmas = climb(steps, step_size, start)
+    bounds = [bound_and_gap(mu, math.exp(ls)) for mu, ls in zip(mus, log_sigmas, strict=True)]
+    log_evidence = bounds[0][2]
+    z = torch.linspace(-5, 5, 500, dtype=torch.float64)
+
+    figure, (left, right) = new_figure(2, width=4.6, height=3.7)
+    posterior = (_two_peaked_log_joint(z) - log_evidence).exp()
+    left.fill_between(z, posterior, color=SKY, alpha=0.45, lw=0, label="posterior p(z|x)")
+    for i in sorted({0, *range(0, steps, max(1, steps // 6)), steps}):
+        sigma = math.exp(log_sigmas[i])
+        q = (-0.5 * ((z - mus[i]) / sigma) ** 2 - math.log(sigma) - 0.5 * LOG_2PI).exp()
+        last = i == steps
+        left.plot(
+            z,
+            q,
+            color=RED if last else BLACK,
+            lw=2.4 if last else 0.9,
+            ls="-" if last else ":",
+            label=f"q after {steps} steps" if last else "earlier q" if i == 0 else None,
+        )
+    left.set_ylim(0, 1.6)
+    sigma = math.exp(log_sigmas[-1])
+    label(left, f"q = N({mus[-1]:.2f}, {sigma:.2f}) after {steps} steps", "latent z", "density")
+    left.legend(frameon=False, fontsize=8.5, loc="upper left")
+
+    shown = [max(b[0], _FLOOR) for b in bounds]
+    right.plot(range(steps + 1), shown, ".-", color=BLUE, lw=1.8, label="ELBO")
+    right.axhline(log_evidence, color=BLACK, lw=1.8, label=f"log p(x) = {log_evidence:.2f}")
+    right.set_ylim(_FLOOR, log_evidence + 0.8)
+    label(right, f"What is left: D_KL(q‖p(z|x)) = {bounds[-1][1]:.2f} nats", "step", "nats")
+    right.legend(frameon=False, fontsize=8.5, loc="lower right")
+    alt = (
+        f"Left: q climbing over a posterior with two peaks, from mean {start:.1f} to mean {mus[-1]:.2f} and standard deviation "
+        f"{sigma:.2f} in {steps} steps. Right: the ELBO after each step, from {bounds[0][0]:.2f} to {bounds[-1][0]:.2f}; "
+        f"log p(x) is {log_evidence:.2f}."
+    )
+    return figure, alt
+
+
+ascent = Explorer(
+    draw_ascent,
+    {
+        "steps": Slider("steps of ascent", start=25, low=0, high=80, step=1),
+        "step_size": Slider("step size", start=0.03, low=0.01, high=0.6, step=0.01),
+        "start": Slider("μ at the start", start=2.8, low=-3.0, high=3.0, step=0.1),
+    },
+)
+
+
+# --- 04: the encoder's q against the best q ---------------------------------------------------------
+
+_UNLIKE = ("upside down", "its negative", "shifted by 8 pixels")
+
+
+@lru_cache(maxsize=1)
+def _twenty_images() -> tuple[Tensor, list[str]]:
+    """Test digits 0 to 9, and three images unlike the training set, as vectors in [0, 1]."""
+    data = load_images("test")
+    first = torch.stack([data.images[(data.labels == digit).nonzero()[3, 0], 0] for digit in range(10)]).float() / 255
+    unlike = torch.stack([first[2].flip(0), 1 - first[5], first[7].roll((0, 8), (0, 1))])
+    return torch.cat([first, unlike]).flatten(1), [f"a {digit}" for digit in range(10)] + list(_UNLIKE)
+
+
+@lru_cache(maxsize=16)
+def _refined(image: int) -> tuple[Tensor, Tensor]:
+    """mu and log_sigma at the encoder's answer and after each of 200 steps of Adam, ``(201, 2)`` each."""
+    vae, (images, _) = load_digit_model(), _twenty_images()
+    x = images[image : image + 1]
+    mu, log_sigma = (start.detach().clone().requires_grad_() for start in vae.encoder(x))
+    optimizer = torch.optim.Adam([mu, log_sigma], lr=0.04)
+    eps = torch.randn(200, 16, 1, 2, generator=torch.Generator().manual_seed(0))
+    path = [(mu.detach()[0].clone(), log_sigma.detach()[0].clone())]
+    for noise in eps:
+        z = mu + log_sigma.exp() * torch.cat([noise, -noise])
+        bound = vae.log_likelihood(x, z).mean(0) - kl_to_standard_normal(mu, log_sigma)
+        optimizer.zero_grad()
+        (-bound.sum()).backward()
+        optimizer.step()
+        path.append((mu.detach()[0].clone(), log_sigma.detach()[0].clone()))
+    mus, log_sigmas = zip(*path, strict=True)
+    return torch.stack(mus), torch.stack(log_sigmas)
+
+
+def _digit_bound(image: int, mu: Tensor, log_sigma: Tensor) -> float:
+    vae, (images, _) = load_digit_model(), _twenty_images()
+    eps = torch.randn(1000, 2, generator=torch.Generator().manual_seed(1))
+    z = mu + log_sigma.exp() * torch.cat([eps, -eps])
+    return float(vae.log_likelihood(images[image], z).mean() - kl_to_standard_normal(mu, log_sigma))
+
+
+@lru_cache(maxsize=1)
+def _codes() -> tuple[Tensor, Tensor]:
+    data = load_images("test")
+    mu, _ = load_digit_model().encoder(data.flat())
+    return mu, data.labels
+
+
+def _posterior_around(image: int, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Two axes of a rectangle of the latent plane, and an image's true posterior there, its maximum set to one."""
+    vae, (images, _) = load_digit_model(), _twenty_images()
+    first, second = (torch.linspace(float(a), float(b), 91) for a, b in zip(low, high, strict=True))
+    z = torch.cartesian_prod(first, second)
+    log_joint = vae.log_likelihood(images[image], z) - 0.5 * z.square().sum(-1)
+    return first, second, (log_joint - log_joint.max()).exp().view(91, 91)
+
+
+def draw_amortization(image: int, steps: int) -> tuple[Figure, str]:
+    """Show an image's true posterior in the latent plane, the encoder's q, and q refined for this image alone."""
+    images, names = _twenty_images()
+    mus, log_sigmas = _refined(image)
+    first, now = _digit_bound(image, mus[0], log_sigmas[0]), _digit_bound(image, mus[steps], log_sigmas[steps])
+
+    figure, (picture, plane, zoom) = new_figure(3, width=3.7, height=3.9, width_ratios=[0.7, 1, 1])
+    draw_images(picture, (255 * images[image]).byte().view(1, 28, 28), columns=1)
+    picture.set_title(f"x: {names[image]}", loc="left", fontsize=10.5)
+    picture.set_xlabel("test image")
+    codes, _ = _codes()
+    plane.plot(codes[:, 0], codes[:, 1], ".", color="0.8", ms=3, label="codes of test digits", zorder=0)
+
+    ends = torch.stack([mus[0], mus[steps], mus[-1]])
+    margin = 4 * torch.stack([log_sigmas[0], log_sigmas[-1]]).exp().max()
+    low, high = ends.min(0).values - margin, ends.max(0).values + margin
+    across, up, posterior = _posterior_around(image, low, high)
+    zoom.contourf(across, up, posterior.T, levels=[0.01, 0.1, 0.3, 0.6, 0.9, 1.01], cmap="Blues", alpha=0.9)
+    circle = torch.linspace(0, 2 * math.pi, 100)
+    around = torch.stack([circle.cos(), circle.sin()], -1)
+    for view in (plane, zoom):
+        for number, colour, style, name in (
+            (0, ORANGE, "--", "the encoder's q"),
+            (steps, RED, "-", f"q after {steps} steps"),
+        ):
+            ellipse = mus[number] + 2 * log_sigmas[number].exp() * around
+            view.plot(ellipse[:, 0], ellipse[:, 1], color=colour, ls=style, lw=2, label=f"{name}, 2σ")
+            view.plot(*mus[number].view(2, 1), "o" if number else "s", color=colour, ms=5)
+    label(plane, "Where in the latent plane", "z, dimension 1", "z, dimension 2")
+    label(zoom, f"True posterior (blue): gap {now - first:.1f} nats", "z, dimension 1", "z, dimension 2")
+    plane.set_xlim(-5, 5)
+    plane.set_ylim(-5, 5)
+    plane.legend(framealpha=0.9, edgecolor="none", fontsize=7.5, loc="upper left")
+    alt = (
+        f"The image ({names[image]}), and in the latent plane its true posterior with two ellipses: the encoder's q reaches a "
+        f"bound of {first:.1f} nats, q after {steps} steps of its own {now:.1f}."
+    )
+    return figure, alt
+
+
+amortization = Explorer(
+    draw_amortization,
+    {
+        "image": Slider("image (0–9: that digit; 10–12: unlike the training set)", start=2, low=0, high=12, step=1),
+        "steps": Slider("steps of refinement", start=200, low=0, high=200, step=10),
+    },
+)
+
+
+# --- 05: the gradient laboratory --------------------------------------------------------------------
+
+_ESTIMATES = 4000
+
+
+def gradient_estimates(samples: int, sigma: float, dim: int, baseline: int) -> tuple[Tensor, Tensor, float]:
+    """Return policy-gradient and reparameterized estimates of dJ/dmu_1, and the exact value.
+
+    The reward is r(z) = -½‖z - 1‖² - 4, q = N(0, sigma) in ``dim`` dimensions; dJ/dmu_1 = 1.
+    """
+    generator = torch.Generator().manual_seed(0)
+    eps = torch.randn(_ESTIMATES, samples, dim, generator=generator)
+    z = sigma * eps
+    reward = -0.5 * ((z - 1) ** 2).sum(-1) - 4
+    if baseline and samples > 1:
+        reward = reward - (reward.sum(1, keepdim=True) - reward) / (samples - 1)
+    policy = (eps[..., 0] / sigma * reward).mean(1)
+    path = (1 - z[..., 0]).mean(1)
+    return policy, path, 1.0
+
+
+def draw_gradients(samples: int, sigma: float, dim: int, baseline: int) -> tuple[Figure, str]:
+    """Show histograms of both estimators around the true gradient."""
+    policy, path, true = gradient_estimates(samples, sigma, dim, baseline)
+    figure, (axis,) = new_figure(width=7.6, height=3.8)
+    reach = min(60.0, max(3.0, 4 * float(policy.std())))
+    bins = torch.linspace(true - reach, true + reach, 121).tolist()
+    for values, colour, hatch, name in (
+        (policy, ORANGE, "", "policy gradient"),
+        (path, BLUE, "//", "reparameterized"),
+    ):
+        axis.hist(
+            values.clamp(bins[0], bins[-1]),
+            bins=bins,
+            color=colour,
+            alpha=0.65,
+            hatch=hatch,
+            edgecolor="white",
+            lw=0.2,
+            density=True,
+            label=f"{name}: mean {values.mean():.2f}, standard deviation {values.std():.2f}",
+        )
+    axis.axvline(true, color=BLACK, lw=2, label=f"true gradient {true:.0f}")
+    axis.set_yscale("symlog", linthresh=0.05)
+    ratio = float(policy.var() / path.var())
+    needless = " (a baseline needs M ≥ 2)" if baseline and samples == 1 else ""
+    label(
+        axis,
+        f"Same mean; the policy gradient's variance is {ratio:.3g} times as large{needless}",
+        "estimate of dJ/dμ₁",
+        "density (logarithmic)",
+    )
+    axis.set_ylim(0, 30)
+    axis.legend(framealpha=1, edgecolor="none", fontsize=8.5, loc="upper left")
+    alt = (
+        f"Histograms of {_ESTIMATES} estimates of a gradient that is {true:.0f}, M = {samples}, sigma = {sigma:.2f}, {dim} "
+        f"dimensions, {'with' if baseline else 'without'} baseline. Policy gradient: mean {policy.mean():.2f}, standard "
+        f"deviation {policy.std():.2f}. Reparameterized: mean {path.mean():.2f}, standard deviation {path.std():.2f}."
+    )
+    return figure, alt
+
+
+gradients = Explorer(
+    draw_gradients,
+    {
+        "samples": Slider("samples M in one estimate", start=4, low=1, high=64, step=1),
+        "sigma": Slider("σ of q", start=0.5, low=0.1, high=2.0, step=0.1),
+        "dim": Slider("latent dimension", start=2, low=1, high=50, step=1),
+        "baseline": Slider("leave-one-out baseline (0 off, 1 on)", start=0, low=0, high=1, step=1),
+    },
+)
+
+
+# --- 06: the latent plane ---------------------------------------------------------------------------
+
+
+def draw_plane(z1: float, z2: float) -> tuple[Figure, str]:
+    """Show codes of test digits in the latent plane, a point among them, and the digit decoded there."""
+    mu, labels = _codes()
+    z = torch.tensor([[z1, z2]])
+    image = load_digit_model().mean(z)[0].view(28, 28)
+    figure, (plane, digit) = new_figure(2, width=4.6, height=4.4, width_ratios=[1.25, 1])
+    shown = plane.scatter(mu[:, 0], mu[:, 1], c=labels, cmap="tab10", s=5, alpha=0.45, vmin=-0.5, vmax=9.5)
+    for number in range(10):
+        # The digit itself is written over its codes: colour is not all that tells them apart.
+        middle = mu[labels == number].median(0).values
+        plane.text(
+            float(middle[0]),
+            float(middle[1]),
+            str(number),
+            fontsize=12,
+            weight="bold",
+            ha="center",
+            va="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1},
+        )
+    plane.plot([z1], [z2], "X", color=BLACK, ms=13, mec="white")
+    plane.set_xlim(-4, 4)
+    plane.set_ylim(-4, 4)
+    label(plane, "Codes of 2,000 test digits", "z, dimension 1", "z, dimension 2")
+    figure.colorbar(shown, ax=plane, ticks=range(10), label="digit")
+    draw_images(digit, (255 * image).byte().unsqueeze(0), columns=1)
+    digit.set_title(f"Decoded at z = ({z1:.1f}, {z2:.1f})", loc="left", fontsize=10.5)
+    digit.set_xlabel("probability of ink")
+    near = int(labels[(mu - z).square().sum(-1).argmin()])
+    alt = (
+        f"Codes of test digits in a latent plane with a cross at ({z1:.1f}, {z2:.1f}), and the image decoded there; the nearest "
+        f"code is that of a {near}."
+    )
+    return figure, alt
+
+
+plane = Explorer(
+    draw_plane,
+    {
+        "z1": Slider("z, dimension 1", start=0.5, low=-4.0, high=4.0, step=0.1),
+        "z2": Slider("z, dimension 2", start=-0.5, low=-4.0, high=4.0, step=0.1),
+    },
+)
+
 EXPLORERS: dict[str, Explorer] = {
     "underflow": underflow,
     "monte_carlo": monte_carlo,
     "jensen": jensen,
     "bound": bound,
+    "ascent": ascent,
+    "amortization": amortization,
+    "gradients": gradients,
+    "plane": plane,
 }

@@ -1070,7 +1070,7 @@ DIAGNOSIS_C = Question(
     points=2,
     text="Which bug does the third model have?",
     options={
-        "BCE averaged over the pixels": "That gives one average digit on white paper. Here different digits show, on grey.",
+        "BCE averaged over the pixels": "That gives an average digit on white paper. Here even the paper is grey.",
         "the KL is missing": "Then samples would be garbage, and reconstructions sharp with white paper.",
         "the KL has the wrong sign": "Then the KL would grow without end.",
         "sigmoid twice": "The second sigmoid sees numbers in (0, 1): its result lies between ½ and 0.73. No pixel can be white, the "

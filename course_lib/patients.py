@@ -1,0 +1,104 @@
+"""Broken models to be diagnosed: what their training showed, without the code that would give the bug away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from course_lib.data import ASSETS, DataError
+from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, Picture, draw_images, label, new_figure
+
+PATIENTS_FILE = ASSETS / "patients.npz"
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What a broken model showed.
+
+    Attributes:
+        name: the notebook's number, with a letter where there are several.
+        curves: values over steps, or over numbers of samples, by name.
+        images: uint8 ``(n, 28, 28)``, by name.
+    """
+
+    name: str
+    curves: dict[str, Tensor]
+    images: dict[str, Tensor]
+
+    def picture(self) -> Picture:
+        """Draw curves and images side by side."""
+        if "mean" in self.curves:
+            return self._estimator()
+        curves = {name: values for name, values in self.curves.items() if name != "steps"}
+        figure, axes = new_figure(len(curves) + 1, width=3.3, height=3.3, width_ratios=[1] * len(curves) + [2.2])
+        words = {
+            "likelihood": "E[log p(x|z)], as trained (nats)",
+            "kl": "D_KL(q‖p(z)) (nats)",
+            "bound": "bound, as trained (nats)",
+            "objective": "objective, as trained (nats)",
+            "sigma": "mean σ of the q_i",
+            "spread": "spread of μ over the digits",
+        }
+        ends = []
+        for axis, (name, values), colour in zip(axes, curves.items(), (BLUE, ORANGE, GREEN), strict=False):
+            axis.plot(self.curves["steps"], values, color=colour, lw=2)
+            end = values[-1].item()
+            label(axis, f"ends at {end:.3g}", "training step", words[name])
+            ends.append(f"{words[name]} ends at {end:.3g}")
+        self._draw_images(axes[-1])
+        return Picture(figure, f"Model {self.name}: {'; '.join(ends)}. Rows of images: {', '.join(self.images)}.")
+
+    def _draw_images(self, axis: Axes) -> None:
+        rows = [images[:8] for images in self.images.values()]
+        draw_images(axis, torch.cat(rows), columns=8)
+        axis.set_yticks([30 * i + 14 for i in range(len(rows))], list(self.images))
+        axis.set_title("What it draws", loc="left", fontsize=10.5)
+        axis.set_xlabel("eight training images" if self.name == "03" else "eight test images")
+
+    def _estimator(self) -> Picture:
+        figure, (axis,) = new_figure(width=6.5, height=3.4)
+        numbers, mean, true = self.curves["samples"], self.curves["mean"], self.curves["true"][0].item()
+        axis.axhline(true, color=BLACK, lw=1.5, label=f"true gradient, {true:.2f}")
+        axis.errorbar(
+            numbers,
+            mean,
+            yerr=2 * self.curves["error"],
+            fmt="o",
+            color=RED,
+            capsize=3,
+            label="mean of 20,000 estimates, ±2 s.e.",
+        )
+        axis.set_xscale("log", base=2)
+        label(axis, "Averaged over many repeats, and still off", "samples M in one estimate", "gradient for μ")
+        axis.legend(frameon=False, loc="lower right")
+        alt = ", ".join(f"{m:.2f} at M = {int(n)}" for n, m in zip(numbers, mean, strict=True))
+        return Picture(
+            figure,
+            f"The mean of a policy gradient estimator against its number of samples M: {alt}; the true gradient is {true:.2f}.",
+        )
+
+
+def load_patient(name: str) -> Patient:
+    """Return a broken model's record.
+
+    Raises:
+        KeyError: there is none of that name; the message lists those there are.
+        DataError: the file is missing or corrupt.
+    """
+    try:
+        with np.load(PATIENTS_FILE) as arrays:
+            everything = {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+    except Exception as error:
+        raise DataError(
+            f"{PATIENTS_FILE} cannot be read ({type(error).__name__}: {error}). It is part of the package: "
+            "reinstall it, or in a clone bring it back with `git checkout -- course_lib/assets`."
+        ) from error
+    own = {key.split("/")[1]: value for key, value in everything.items() if key.split("/")[0] == name}
+    if not own:
+        raise KeyError(f"no patient {name!r}; there are {', '.join(sorted({key.split('/')[0] for key in everything}))}")
+    images = {key: value for key, value in own.items() if value.dtype == torch.uint8}
+    return Patient(name, {key: value for key, value in own.items() if key not in images}, images)
