@@ -75,8 +75,11 @@ def execute(notebook: NotebookNode, cwd: Path) -> NotebookNode:
     except CellExecutionError as error:
         raise CourseError(f"{cwd.name}: a cell failed.\n{error}") from None
     for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            # A widget is dead without its kernel; the static picture in the same output stays.
+        if "outputs" not in cell:
+            continue
+        # A widget is dead without its kernel: its static picture stays; a progress bar has none, and goes.
+        cell.outputs = [out for out in cell.outputs if set(out.get("data", {})) != {WIDGET_VIEW, "text/plain"}]
+        for output in cell.outputs:
             output.get("data", {}).pop(WIDGET_VIEW, None)
     notebook.metadata = metadata
     return notebook
