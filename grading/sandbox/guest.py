@@ -160,6 +160,7 @@ class Guest:
         shell.outputs = Outputs(limits["output_kb"] * 1024)
         self.limits = limits
         self.peer = Peer(pipe, limits["reply_mb"] * MEGABYTE)
+        self.peer.takes_optimizers = True
         self.answer: LocalAnswer | None = None
         self.instances: dict[int, LocalInstance] = {}
         self._random: Any = None

@@ -134,7 +134,6 @@ class HostPeer(Peer):
     def __init__(self, pipe: socket.socket, payload_bytes: int, lose: Callable[[str], str]) -> None:
         super().__init__(pipe, payload_bytes)
         self.name = "the notebook"
-        self.lends_modules = True
         self._lose = lose
 
     def ask(self, message: dict[str, Any], payload: bytes = b"") -> tuple[dict[str, Any], bytes]:

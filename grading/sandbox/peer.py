@@ -54,7 +54,7 @@ class Peer:
         self.payload_bytes = payload_bytes
         self.handlers: dict[str, Handler] = {"callback": self._serve_callback, "vjp": self._serve_vjp}
         self.deadline = math.inf
-        self.lends_modules = False
+        self.takes_optimizers = False
         self._functions: dict[int, Any] = {}
         self._graphs: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
         self._numbers = itertools.count(1)
@@ -126,7 +126,9 @@ class Peer:
             inputs.append(tensor)
             return {"grad": True, "leaf": tensor.is_leaf}
 
-        writer = Writer(on_tensor, self._keep_function, self.lends_modules)
+        learning = inputs.append if grad else lambda parameter: None
+        # Only the grader lends optimisers: what it is lent it would have to build from what a submission says.
+        writer = Writer(on_tensor, self._keep_function, True, not self.takes_optimizers, learning)
         node = writer.node(args)
         reply, body = self.ask({**ask, "args": node, "grad": grad}, writer.payload)
         self.read_reply(reply)
@@ -161,7 +163,7 @@ class Peer:
             if type(index) is not int or not 0 <= index < len(args):
                 raise WireError("the changed arguments are malformed")
             mine = args[index]
-            if isinstance(mine, Module) and self.lends_modules:
+            if isinstance(mine, Module):
                 _follow_module(mine, reader.value(entry.get("value")))
             elif isinstance(mine, torch.Generator):
                 reader.generator(entry["value"] if isinstance(entry.get("value"), dict) else {}, into=mine)
@@ -200,8 +202,13 @@ class Peer:
             # What came in as a result of other operations may be changed in place, a leaf may not.
             return tensor if node.get("leaf") is True else tensor * 1
 
-        lend = None if self.lends_modules else self._lent  # only the side that lends none is lent any
-        args = Reader(payload, on_tensor, self._proxy, lend).value(message.get("args"))
+        def on_module(reference: int, name: str, parameters: dict[str, Parameter]) -> Module:
+            if message.get("grad") is True:
+                leaves.extend(parameter for parameter in parameters.values() if parameter.requires_grad)
+            return LentModule(self._proxy(reference, name), parameters)
+
+        reader = Reader(payload, on_tensor, self._proxy, on_module, self.takes_optimizers)
+        args = reader.value(message.get("args"))
         if not isinstance(args, tuple):
             raise WireError("the arguments are no tuple")
         before = [arg.detach().clone() if isinstance(arg, Tensor) else _state(arg) for arg in args]
@@ -267,9 +274,6 @@ class Peer:
         number = next(self._numbers)
         self._functions[number] = function
         return number
-
-    def _lent(self, reference: int, name: str, parameters: dict[str, Parameter]) -> Module:
-        return LentModule(self._proxy(reference, name), parameters)
 
     def _proxy(self, reference: int, name: str) -> Callable[..., Any]:
         def call_back(*args: Any) -> Any:

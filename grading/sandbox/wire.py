@@ -29,7 +29,7 @@ MAGIC = b"LVM1"
 LENGTHS = struct.Struct(">4sIQ")
 MEGABYTE = 1 << 20
 HEADER_BYTES = 4 * MEGABYTE
-DEPTH, ITEMS, DIMENSIONS, NAME_CHARACTERS = 8, 20_000, 16, 200
+DEPTH, ITEMS, DIMENSIONS, NAME_CHARACTERS, PARAMETERS = 8, 20_000, 16, 200, 1000
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -135,13 +135,16 @@ class Writer:
         on_tensor: called with every tensor; what it returns stands in the tensor's node.
         on_callable: called with every function; returns a number by which the other side calls back, or
             None where functions do not cross.
-        lends_modules: whether modules cross with their parameters, and optimisers of these; else a module
-            crosses as a function.
+        lends_modules: whether modules cross with their parameters; else a module crosses as a function.
+        lends_optimizers: whether optimisers of such modules cross.
+        on_parameter: called with every parameter of a module that learns.
     """
 
     on_tensor: Callable[[Tensor], dict[str, Any]] = lambda tensor: {}
     on_callable: Callable[[Any], int | None] = lambda function: None
     lends_modules: bool = False
+    lends_optimizers: bool = False
+    on_parameter: Callable[[Tensor], None] = lambda parameter: None
     parameters: dict[int, int] = field(default_factory=dict)
     chunks: list[bytes] = field(default_factory=list)
     size: int = 0
@@ -175,7 +178,7 @@ class Writer:
             return {"is": "generator", **self._bytes(thing.get_state().numpy().tobytes())}
         if self.lends_modules and isinstance(thing, Module):
             return self._module(thing)
-        if self.lends_modules and isinstance(thing, Optimizer):
+        if self.lends_optimizers and isinstance(thing, Optimizer):
             return self._optimizer(thing)
         if callable(thing) and (reference := self.on_callable(thing)) is not None:
             return {"is": "callable", "ref": reference, "name": str(getattr(thing, "__name__", "function"))[:80]}
@@ -189,6 +192,8 @@ class Writer:
             self.parameters[id(parameter)] = len(self.parameters)
             grad = None if parameter.grad is None else self._bare(parameter.grad)
             parameters.append([name, self._bare(parameter), grad, parameter.requires_grad])
+            if parameter.requires_grad:
+                self.on_parameter(parameter)
         lent = self.on_callable(_forward_of(module))
         return {"is": "module", "ref": lent, "name": type(module).__name__, "parameters": parameters}
 
@@ -245,6 +250,7 @@ class Reader:
     on_tensor: Callable[[Tensor, dict[str, Any]], Tensor] = lambda tensor, node: tensor
     on_callable: Callable[[int, str], Any] | None = None
     on_module: Callable[[int, str, dict[str, Parameter]], Module] | None = None
+    optimizers: bool = False
     parameters: list[Parameter] = field(default_factory=list)
     items: int = 0
 
@@ -279,17 +285,26 @@ class Reader:
             return self.on_callable(node["ref"], str(node.get("name"))[:NAME_CHARACTERS])
         if kind == "module" and self.on_module:
             return self._module(node, self.on_module)
-        if kind == "optimizer" and self.on_module:
+        if kind == "optimizer" and self.optimizers:
             return self._optimizer(node)
         raise WireError("a value is of no known kind")
 
     def _module(self, node: dict[str, Any], make: Callable[[int, str, dict[str, Parameter]], Module]) -> Module:
         own: dict[str, Parameter] = {}
-        for name, value, grad, learns in node["parameters"]:
-            own[name] = Parameter(self._tensor(value), requires_grad=learns)
-            own[name].grad = None if grad is None else self._tensor(grad)
+        listed = node.get("parameters")
+        if not isinstance(listed, list) or len(listed) > PARAMETERS or type(node.get("ref")) is not int:
+            raise WireError("a module is malformed")
+        for entry in listed:
+            if not isinstance(entry, list) or len(entry) != 4 or not isinstance(entry[1], dict):
+                raise WireError("a module is malformed")
+            name, value, grad, learns = entry
+            if not isinstance(name, str) or len(name) > NAME_CHARACTERS or name.count(".") > DIMENSIONS:
+                raise WireError("a module is malformed")
+            tensor = self._tensor(value)
+            own[name] = Parameter(tensor, requires_grad=learns is True and tensor.is_floating_point())
+            own[name].grad = self._tensor(grad) if isinstance(grad, dict) else None
         self.parameters += own.values()
-        return make(node["ref"], node["name"], own)
+        return make(node["ref"], str(node.get("name"))[:NAME_CHARACTERS], own)
 
     def _optimizer(self, node: dict[str, Any]) -> Optimizer:
         groups = [

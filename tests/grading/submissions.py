@@ -9,7 +9,7 @@ from collections.abc import Callable
 from nbformat import NotebookNode
 
 from course_lib.checks import TOPICS, find_exercise
-from course_lib.checks.exercise import Exercise, Question
+from course_lib.checks.exercise import ClassExercise, Exercise, Question
 from grading.course import release_path, solution_path
 from grading.source import read_notebook
 
@@ -22,12 +22,27 @@ _right_{name} = {name}
 def {name}(*args):
     result = _right_{name}(*args)
     parts = result if isinstance(result, tuple) else (result,)
-    moved = tuple(2 * part + 1 if part.is_floating_point() else part for part in parts)
+    moved = tuple(2 * part + 1 for part in parts)
     return moved if isinstance(result, tuple) else moved[0]
 """
 
+# Wrong classes: an encoder that returns sigma, a VAE whose bound is one too large.
+WRONG_CLASS = """
 
-def graded(topic: str) -> list[Exercise | Question]:
+_right_{name} = {name}
+
+
+class {name}(_right_{name}):
+    def forward(self, x):
+        mu, log_sigma = super().forward(x)
+        return mu, log_sigma.exp()
+
+    def elbo(self, x, eps):
+        return super().elbo(x, eps) + 1
+"""
+
+
+def graded(topic: str) -> list[Exercise | ClassExercise | Question]:
     return [exercise for exercise in TOPICS[topic] if exercise.points]
 
 
@@ -56,7 +71,8 @@ def fill_in(topic: str, right: Callable[[int], bool]) -> NotebookNode:
             wrong = next(option for option in exercise.options if option != exercise.correct)
             cell.source = f'{exercise.name} = "{wrong}"'
         else:
-            cell.source = solved[cell.id] + WRONG.format(name=exercise.name)
+            wrong = WRONG_CLASS if isinstance(exercise, ClassExercise) else WRONG
+            cell.source = solved[cell.id] + wrong.format(name=exercise.name)
     return notebook
 
 

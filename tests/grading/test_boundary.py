@@ -446,3 +446,35 @@ def test_an_optimiser_that_has_stepped_does_not_cross():
     optimizer.step()
     with behind_a_pipe("f", lambda *args: None) as answer, pytest.raises(AnswerFailed, match="first step"):
         answer.call(model, optimizer)
+
+
+def test_gradients_reach_the_parameters_of_a_module_that_crosses():
+    def squared(model, x):
+        return model(x).square()
+
+    torch.manual_seed(2)
+    model, x = Model(3, 4).double(), torch.randn(5, 3, dtype=torch.float64)
+    learning = [p for p in model.parameters() if p.requires_grad]
+    with behind_a_pipe("squared", squared) as answer:
+        remote = torch.autograd.grad(answer.call(model, x).sum(), learning, allow_unused=True)
+    local = torch.autograd.grad(squared(model, x).sum(), learning, allow_unused=True)
+    for one, other in zip(remote, local, strict=True):
+        if other is not None:
+            torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"is": "module"},
+        {"is": "module", "ref": "1", "parameters": []},
+        {"is": "module", "ref": 1, "parameters": [1]},
+        {"is": "module", "ref": 1, "parameters": [["a", None, None, True]]},
+        {"is": "module", "ref": 1, "parameters": [["a." * 90, {"is": "tensor"}, None, True]]},
+        {"is": "module", "ref": 1, "parameters": [["a", {"is": "tensor", "dtype": "float64"}, None, True]] * 2000},
+        {"is": "optimizer", "kind": "__loader__", "groups": []},
+    ],
+)
+def test_a_malformed_module_is_refused(node):
+    with pytest.raises(WireError):
+        Reader(b"", on_module=lambda *args: None).value(node)

@@ -78,7 +78,7 @@ def points_in_this_process(topic: str, notebook: nbformat.NotebookNode) -> dict[
         if name is None:
             exec(cell.source, namespace)
         elif name in earned:
-            reports = [review(name, namespace.get(name), seed=seed) for seed in (None, 99)]
+            reports = [review(name, namespace.get(name), seed=seed, topic=topic) for seed in (None, 99)]
             earned[name] = min(report.points for report in reports)
     return earned
 
