@@ -501,6 +501,7 @@ def draw_amortization(image: int, steps: int) -> tuple[Figure, str]:
     draw_images(picture, (255 * images[image]).byte().view(1, 28, 28), columns=1)
     picture.set_title(f"x: {names[image]}", loc="left", fontsize=10.5)
     picture.set_xlabel("test image")
+    picture.set_ylabel("28 pixels")
     codes, _ = _codes()
     plane.plot(codes[:, 0], codes[:, 1], ".", color="0.8", ms=3, label="codes of test digits", zorder=0)
 
@@ -535,7 +536,7 @@ amortization = Explorer(
     draw_amortization,
     {
         "image": Slider("image (0–9: that digit; 10–12: unlike the training set)", start=2, low=0, high=12, step=1),
-        "steps": Slider("steps of refinement", start=200, low=0, high=200, step=10),
+        "steps": Slider("steps of refinement", start=160, low=0, high=200, step=10),
     },
 )
 
@@ -622,7 +623,7 @@ def draw_plane(z1: float, z2: float) -> tuple[Figure, str]:
     z = torch.tensor([[z1, z2]])
     image = load_digit_model().mean(z)[0].view(28, 28)
     figure, (plane, digit) = new_figure(2, width=4.6, height=4.4, width_ratios=[1.25, 1])
-    shown = plane.scatter(mu[:, 0], mu[:, 1], c=labels, cmap="tab10", s=5, alpha=0.45, vmin=-0.5, vmax=9.5)
+    plane.scatter(mu[:, 0], mu[:, 1], c=labels, cmap="tab10", s=5, alpha=0.45, vmin=-0.5, vmax=9.5)
     for number in range(10):
         # The digit itself is written over its codes: colour is not all that tells them apart.
         middle = mu[labels == number].median(0).values
@@ -640,10 +641,10 @@ def draw_plane(z1: float, z2: float) -> tuple[Figure, str]:
     plane.set_xlim(-4, 4)
     plane.set_ylim(-4, 4)
     label(plane, "Codes of 2,000 test digits", "z, dimension 1", "z, dimension 2")
-    figure.colorbar(shown, ax=plane, ticks=range(10), label="digit")
     draw_images(digit, (255 * image).byte().unsqueeze(0), columns=1)
     digit.set_title(f"Decoded at z = ({z1:.1f}, {z2:.1f})", loc="left", fontsize=10.5)
     digit.set_xlabel("probability of ink")
+    digit.set_ylabel("28 pixels")
     near = int(labels[(mu - z).square().sum(-1).argmin()])
     alt = (
         f"Codes of test digits in a latent plane with a cross at ({z1:.1f}, {z2:.1f}), and the image decoded there; the nearest "
