@@ -543,7 +543,7 @@ amortization = Explorer(
 
 # --- 05: the gradient laboratory --------------------------------------------------------------------
 
-_ESTIMATES = 4000
+_ESTIMATES = 2000
 
 
 def gradient_estimates(samples: int, sigma: float, dim: int, baseline: int) -> tuple[Tensor, Tensor, float]:

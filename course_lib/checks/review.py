@@ -251,9 +251,11 @@ def _wrong(
     name = found.name if found else None
     if not found and kind == "value" and stage.name == "values":
         violations = ((rule.name, _violated(exercise, rule, answer, seed)) for rule in exercise.properties)
-        name, says = next(((name, says) for name, says in violations if says), (None, ""))
+        rule_name, says = next(((name, says) for name, says in violations if says), (None, ""))
+        known = next((m for m in exercise.misconceptions if m.name == rule_name), None)
+        name = known.name if known else None
         if seed is not None:  # the numbers in a property's own sentence would tell of hidden inputs
-            says = next((known.says for known in exercise.misconceptions if known.name == name), "")
+            says = known.says if known else ""
         sentences.append(says or "")  # empty sentences are left out of a report
     if seed is not None:
         sentences.insert(0, ON_OTHERS)

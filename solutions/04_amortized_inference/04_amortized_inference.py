@@ -155,7 +155,7 @@ def train_step(x, eps, encoder, decoder, optimizer, sigma_x):
 #
 # Ten thousand digits this time: the encoder does not mind. Eight latent dimensions and $\sigma_x = 0.3$, as in notebook 03.
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 from course_lib.data import load_images
 
 digits = load_images("train").flat()
@@ -314,7 +314,7 @@ unlike_image_prediction = None
 unlike_image_prediction = "larger than for digits"
 ### END SOLUTION
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 square = new[:200].view(-1, 28, 28)
 kinds = {
     "digits": square,

@@ -117,7 +117,7 @@ constant_prediction = None
 constant_prediction = "its variance explodes"
 ### END SOLUTION
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 normal = torch.distributions.Normal
 
 
@@ -166,7 +166,7 @@ def leave_one_out_baseline(reward):
     ### END SOLUTION
 
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 torch.manual_seed(0)
 for constant in (0.0, 10.0, 100.0):
     estimates = torch.stack([policy_gradient(10, constant=constant, baseline=True)[0] for _ in range(1000)])
@@ -263,7 +263,7 @@ def gradient_mean_and_variance(estimator, num_repeats):
     ### END SOLUTION
 
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 def reparameterized(samples, dim=2, sigma=0.5):
     """One reparameterized estimate of the same gradient, (dim,)."""
     mu, sigmas = torch.zeros(1, dim, requires_grad=True), torch.full((1, dim), sigma)
@@ -377,7 +377,7 @@ def elbo_with_analytic_kl(log_likelihood, mu, sigma):
 # one sample at a time: once with $\log p(z)$ sampled, once with the KL as a formula. The answer depends on who makes the noise, so we
 # look at two $q$: the encoder's own, and a wide one, as at the start of training.
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 from course_lib.data import load_images
 from course_lib.digit_model import load_digit_model
 
@@ -435,7 +435,7 @@ for name, (estimate, width) in cases.items():
 # estimator may choose the learning rate for the encoder that suits it best, from four. (In the policy gradient's objective, `bound` trains the
 # decoder and the KL; the surrogate trains the encoder.)
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 from course_lib.amortized import Encoder
 from course_lib.distributions import bernoulli_log_likelihood
 
@@ -578,7 +578,7 @@ def categorical_policy_gradient(logits, reward, z):
     ### END SOLUTION
 
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 categories = 20
 more_digits = load_images("train").flat()
 
@@ -641,7 +641,7 @@ Picture(
 #
 # Every row of the lecture's comparison is now a number of yours.
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 policy, with_baseline, path = (measured[name][1][0].item() for name in estimators)
 print("Policy gradient")
 print(

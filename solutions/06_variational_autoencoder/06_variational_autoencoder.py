@@ -196,7 +196,7 @@ class VAE(torch.nn.Module):
 # how the papers below do it, so that bounds can be compared. The loop is the library's `course_lib.training.train`; it does what you did in notebook 04,
 # shows the running bound, and if you stop it (the square button), the model keeps what it has learned.
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 from course_lib.data import load_images
 from course_lib.training import train
 
@@ -241,7 +241,7 @@ two_dimensions_prediction = None
 two_dimensions_prediction = "blurrier, and between digits"
 ### END SOLUTION
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 torch.manual_seed(0)
 flat = VAE(784, 400, 2)
 flat_history = train(flat, images, epochs=20, batch_size=100, learning_rate=2e-3, binarize=True, device="cpu")
@@ -515,7 +515,7 @@ def importance_weighted_bound(log_weights):
 # %% [markdown]
 # Five hundred test digits, their pixels drawn once as ink or paper, five hundred samples of $z$ for each.
 
-# %% tags=["show"]
+# %% tags=["show", "varies"]
 generator = torch.Generator().manual_seed(0)
 binary = torch.bernoulli(test.flat()[:500], generator=generator)
 began, parts = time.monotonic(), []

@@ -43,11 +43,11 @@ def test_the_bounds_are_below_the_probability_that_samples_of_the_prior_give():
     z = torch.randn(100_000, 1, 2, dtype=torch.float64)
     with torch.no_grad():
         evidence = vae.log_likelihood(images, z).exp().mean(0).log()
-        elbo = vae.elbo(images, torch.randn(5000, 16, 2, dtype=torch.float64))
-        tighter = vae.importance_weighted_bound(images, torch.randn(5000, 16, 2, dtype=torch.float64))
+        elbo = vae.elbo(images, torch.randn(20_000, 16, 2, dtype=torch.float64))
+        tighter = vae.importance_weighted_bound(images, torch.randn(20_000, 16, 2, dtype=torch.float64))
     assert evidence.exp().sum().item() == pytest.approx(1, abs=1e-3)
     assert bool((elbo < evidence + 0.01).all())
-    torch.testing.assert_close(tighter, evidence, atol=0.02, rtol=0)
+    torch.testing.assert_close(tighter, evidence, atol=0.05, rtol=0)
 
 
 @models

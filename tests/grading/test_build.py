@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import nbformat
@@ -81,13 +82,14 @@ def test_a_release_holds_no_solution_and_no_hidden_test(topic):
     solved = {cell.id: cell.source for cell in read_notebook(solution_path(topic)).cells}
     for cell in read_notebook(release_path(topic)).cells:
         if cell.metadata.get("nbgrader", {}).get("solution"):
-            begin = solved[cell.id].index("### BEGIN SOLUTION")
-            end = solved[cell.id].index("### END SOLUTION")
-            for line in solved[cell.id][begin:end].splitlines()[1:]:
-                assert line.strip() not in cell.source or not line.strip(), line
+            regions = re.findall(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", solved[cell.id], re.DOTALL)
+            assert regions
+            for line in "".join(regions).splitlines():
+                assert line.strip() not in cell.source or line.strip() in ("", ")"), line
         if cell.metadata.get("nbgrader", {}).get("grade"):
             assert str(hidden_seed(cell.id.removesuffix("-check"))) not in cell.source
-            assert cell.source == f'check("{cell.id.removesuffix("-check")}")'
+            name = cell.id.removesuffix("-check")
+            assert cell.source in (f'check("{name}")', f'check("{name}", topic="{topic}")')
 
 
 def test_nothing_but_notebooks_is_released():
@@ -129,7 +131,8 @@ def test_every_exercise_and_every_printed_result_is_compared_by_nbval(topic):
             assert "nbval-check-output" in tags
         printed = any(output.output_type == "stream" and output.name == "stdout" for output in cell.outputs)
         if printed and not any("image/png" in output.get("data", {}) for output in cell.outputs):
-            assert "nbval-check-output" in tags, cell.source
+            # What a training prints differs between machines in its last digits, and in its seconds.
+            assert ("nbval-check-output" in tags) != ("varies" in tags), cell.source
 
 
 @every_topic
@@ -144,7 +147,8 @@ def test_every_picture_has_a_text_and_every_exercise_a_hint(topic):
     graded = [e for e in TOPICS[topic] if e.points and hasattr(e, "reference")]
     assert prose.count("<details><summary>Hint") >= len(graded)
     for exercise in graded:
-        assert f"### Exercise: `{exercise.name}` ({exercise.points} points)" in prose
+        unit = "point" if exercise.points == 1 else "points"
+        assert f"### Exercise: `{exercise.name}` ({exercise.points} {unit})" in prose
     assert "{{" not in prose.replace("{{\\", "")
     for part in ("Where this stands", "After it you can", "Time", "Points", "What comes next", "References"):
         assert part in prose, part

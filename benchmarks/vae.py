@@ -1,0 +1,198 @@
+"""A training step of the reference VAE against pythae's, and against the floor of its matrix products.
+
+The same architecture (784, HIDDEN tanh, LATENT; Bernoulli pixels), the same batch, the same optimiser, interleaved in
+one run; medians of many short rounds, reported as ratios. pythae is not among the course's dependencies: install it
+beside them (`pip install --no-deps pythae`), or the benchmark goes on without it and says so.
+
+    python -m benchmarks.vae                # about two minutes on two cores
+    python -m benchmarks.vae --readme       # and writes the table into README.md
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import time
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from torch import Tensor, nn
+
+from course_lib.data import load_images
+from course_lib.devices import best_device, describe_device
+from course_lib.training import _step, elbo_objective
+from course_lib.vae import VAE
+from grading.course import ROOT
+
+HIDDEN, LATENT = 400, 16
+ROUNDS, STEPS = 25, 12
+START, END = "<!-- benchmarks.vae -->", "<!-- end -->"
+console = Console()
+
+
+def our_step(data: Tensor, batch: int, latent: int = LATENT) -> Callable[[], object]:
+    """Return the step that course_lib.training takes."""
+    torch.manual_seed(0)
+    model = VAE(784, HIDDEN, latent).to(data.device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    generator = torch.Generator(data.device).manual_seed(0)
+    step = _step(model, elbo_objective(model), optimizer, generator, False, data.device)
+    return lambda: step(data[torch.randint(len(data), (batch,), generator=generator, device=data.device)])
+
+
+def pythae_step(data: Tensor, batch: int, fused: bool) -> Callable[[], object] | None:
+    """Return the step that pythae's trainer takes on its VAE with our layers, or None without pythae."""
+    try:
+        from pythae.models import VAE as TheirVAE
+        from pythae.models import VAEConfig
+        from pythae.models.base.base_utils import ModelOutput
+        from pythae.models.nn import BaseDecoder, BaseEncoder
+    except ImportError:
+        return None
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden, self.mu, self.log_var = (
+                nn.Linear(784, HIDDEN),
+                nn.Linear(HIDDEN, LATENT),
+                nn.Linear(HIDDEN, LATENT),
+            )
+
+        def forward(self, x: Tensor) -> Any:
+            hidden = self.hidden(x.flatten(1)).tanh()
+            return ModelOutput(embedding=self.mu(hidden), log_covariance=self.log_var(hidden))
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(LATENT, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 784), nn.Sigmoid())
+
+        def forward(self, z: Tensor) -> Any:
+            return ModelOutput(reconstruction=self.layers(z))
+
+    torch.manual_seed(0)
+    config = VAEConfig(input_dim=(784,), latent_dim=LATENT, reconstruction_loss="bce")
+    model = TheirVAE(config, encoder=Encoder(), decoder=Decoder()).to(data.device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
+    pixels = data.float().flatten(1) / 255  # its trainer wants floats
+
+    def step() -> object:
+        inputs = {"data": pixels[torch.randint(len(pixels), (batch,), device=data.device)]}
+        optimizer.zero_grad()
+        loss = model(inputs).loss
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def floor_step(data: Tensor, batch: int) -> Callable[[], object]:
+    """Return the matrix products of a step and no more: forward, gradients of weights, gradients of inputs."""
+    layers = [(784, HIDDEN), (HIDDEN, 2 * LATENT), (LATENT, HIDDEN), (HIDDEN, 784)]
+    made = [
+        tuple(torch.randn(*shape, device=data.device) for shape in ((batch, a), (a, b), (batch, b))) for a, b in layers
+    ]
+
+    def step() -> object:
+        for index, (x, weight, grad) in enumerate(made):
+            torch.mm(x, weight)
+            torch.mm(x.mT, grad)
+            if index:  # nobody asks for the gradient of the images
+                torch.mm(grad, weight.mT)
+        return None
+
+    return step
+
+
+def seconds_of(contenders: dict[str, Callable[[], object]], device: torch.device) -> dict[str, float]:
+    """Return the median seconds of one step of each, in rounds that go through all of them."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for round_ in range(ROUNDS + 2):
+        for name, step in contenders.items():
+            _wait(device)
+            began = time.perf_counter()
+            for _ in range(STEPS):
+                step()
+            _wait(device)
+            if round_ >= 2:  # the first warm up
+                times[name].append((time.perf_counter() - began) / STEPS)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def kept_bytes(batch: int, latent: int) -> int:
+    """Return the bytes that a forward pass keeps for the backward pass, parameters not counted."""
+    model = VAE(784, HIDDEN, latent)
+    own = {p.data_ptr() for p in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.untyped_storage().data_ptr() not in own:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        bound = model.elbo(torch.rand(batch, 784), torch.randn(batch, latent))
+    assert bound.shape == (batch,)
+    return sum(kept.values())
+
+
+def table(data: Tensor) -> str:
+    device = data.device
+    lines = [
+        f"On {describe_device(device)}, torch {torch.__version__.split('+')[0]}; 784–{HIDDEN}–{LATENT}, Adam, median of {ROUNDS} rounds of {STEPS} steps:",
+        "",
+        "| batch | ours | matrix products alone | pythae, same optimiser | pythae, as its trainer sets it |",
+        "| ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for batch in (100, 500):
+        contenders = {"ours": our_step(data, batch), "floor": floor_step(data, batch)}
+        for name, fused in (("fused", True), ("default", False)):
+            if step := pythae_step(data, batch, fused):
+                contenders[name] = step
+        seconds = seconds_of(contenders, device)
+        ours = seconds["ours"]
+        cells = [f"{1000 * ours:.2f} ms", f"{seconds['floor'] / ours:.2f} of it"]
+        cells += [f"{seconds[n] / ours:.2f} times" if n in seconds else "not installed" for n in ("fused", "default")]
+        lines.append(f"| {batch} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "| batch, latent dimensions | step | for one image | kept for the backward pass |",
+        "| ---: | ---: | ---: | ---: |",
+    ]
+    grid = [(20, 16), (100, 16), (500, 16), (2000, 16), (100, 2), (100, 128)]
+    seconds = seconds_of({f"{b}, {k}": our_step(data, b, k) for b, k in grid}, device)
+    for batch, latent in grid:
+        name = f"{batch}, {latent}"
+        lines.append(
+            f"| {name} | {1000 * seconds[name]:.2f} ms | {1e6 * seconds[name] / batch:.0f} µs | {kept_bytes(batch, latent) / 1e6:.1f} MB |"
+        )
+    return "\n".join(lines)
+
+
+def main(
+    readme: Annotated[bool, typer.Option("--readme", help="Write the table into README.md.")] = False,
+) -> None:
+    """Measure, print the table, and put it into the README if asked."""
+    data = load_images("train").images.to(best_device())
+    text = table(data)
+    console.print(text)
+    if readme:
+        path = ROOT / "README.md"
+        old = path.read_text(encoding="utf-8")
+        if START not in old:
+            raise typer.BadParameter(f"README.md has no line {START}")
+        path.write_text(re.sub(f"{START}.*?{END}", f"{START}\n{text}\n{END}", old, flags=re.DOTALL), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
