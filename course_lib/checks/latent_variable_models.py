@@ -896,13 +896,13 @@ def _likelihoods(x: Tensor, z: Tensor, decoder: Callable[[Tensor], Tensor], sigm
 
 def _approaches_quadrature(answer: Answer, draw: Draw) -> str | None:
     """With quantiles of the prior for samples, the estimate is a quadrature of p(x) = ∫ p(x|z) p(z) dz."""
-    quantiles = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
+    quantiles = (torch.arange(2000, dtype=torch.float64) + 0.5) / 2000
     z = torch.special.ndtri(quantiles).reshape(-1, 1, 1)
     x = draw.normal(1, 1)
     sigma = draw.positive(1)
     (value,) = tensors_from(answer.call(x, z, lambda z: 1.3 * z + 0.4, sigma))
     exact = Normal(0.4, (1.3**2 + sigma**2).sqrt()).log_prob(x).squeeze()  # x = 1.3 z + 0.4 + sigma·noise
-    if value.numel() != 1 or abs(value.item() - exact.item()) < 1e-3:
+    if value.numel() != 1 or abs(value.item() - exact.item()) < 5e-3:
         return None
     return (
         "For a linear decoder p(x) is known exactly. With many samples the estimate must come near "

@@ -78,7 +78,9 @@ def answers() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("exercise", "function"), answers())
 def test_every_known_answer_gets_the_same_report(exercise, function):
-    for seed in (None, 4242):
+    # A wrong answer is stopped at its first difference on either set of inputs; a right one must pass both.
+    right = function in (exercise.reference, *exercise.alternatives)
+    for seed in (None, 4242) if right else (None,):
         local = review_exercise(exercise, LocalAnswer(exercise.name, function), seed)
         with behind_a_pipe(exercise.name, function) as answer:
             remote = review_exercise(exercise, answer, seed)
