@@ -63,6 +63,13 @@ def randomised(instance: Instance, draw: Draw, scale: float = 1.0) -> Instance:
     return instance
 
 
+def _evaluating(answer: Answer, draw: Draw) -> Instance:
+    """Construct an encoder and put it into evaluation mode: dropout and batch norm are fair means."""
+    encoder = answer.construct(*_encoder_sizes(draw))
+    encoder.call("eval")
+    return encoder
+
+
 def _has_parameters(answer: Answer, draw: Draw) -> str | None:
     return None if answer.construct(*_encoder_sizes(draw)).parameters() else ""
 
@@ -75,7 +82,7 @@ def _shapes(answer: Answer, draw: Draw) -> str | None:
 
 
 def _is_deterministic(answer: Answer, draw: Draw) -> str | None:
-    encoder, x = answer.construct(*_encoder_sizes(draw)), _inputs(draw)
+    encoder, x = _evaluating(answer, draw), _inputs(draw)
     one, other = _heads(encoder, x), _heads(encoder, x)
     return None if all(torch.equal(a, b) for a, b in zip(one, other, strict=True)) else ""
 
@@ -86,7 +93,7 @@ def _two_heads(answer: Answer, draw: Draw) -> str | None:
 
 
 def _looks_at_x(answer: Answer, draw: Draw) -> str | None:
-    encoder = randomised(answer.construct(*_encoder_sizes(draw)), draw)
+    encoder = randomised(_evaluating(answer, draw), draw)
     for name, part in zip(("mu", "log_sigma"), _heads(encoder, _inputs(draw)), strict=True):
         if bool((part - part[:1]).abs().max() < 1e-6):
             return f"{name} is the same for every x."
@@ -97,7 +104,7 @@ def _spread(answer: Answer, draw: Draw) -> tuple[Tensor, Tensor]:
     """Both outputs over several networks with large weights."""
     results = []
     for _ in range(4):
-        encoder = randomised(answer.construct(*_encoder_sizes(draw)), draw, scale=1.5)
+        encoder = randomised(_evaluating(answer, draw), draw, scale=1.5)
         results.append(_heads(encoder, _inputs(draw)))
     mu, log_sigma = (torch.cat(parts) for parts in zip(*results, strict=True))
     return mu.detach(), log_sigma.detach()
@@ -115,7 +122,7 @@ def _mu_goes_everywhere(answer: Answer, draw: Draw) -> str | None:
 
 
 def _is_not_affine(answer: Answer, draw: Draw) -> str | None:
-    encoder = randomised(answer.construct(*_encoder_sizes(draw)), draw)
+    encoder = randomised(_evaluating(answer, draw), draw)
     one, other = _inputs(draw), _inputs(draw)
     middle = _heads(encoder, (one + other) / 2)
     for a, b, c in zip(_heads(encoder, one), _heads(encoder, other), middle, strict=True):
@@ -125,7 +132,7 @@ def _is_not_affine(answer: Answer, draw: Draw) -> str | None:
 
 
 def _points_are_independent(answer: Answer, draw: Draw) -> str | None:
-    encoder = randomised(answer.construct(*_encoder_sizes(draw)), draw)
+    encoder = randomised(_evaluating(answer, draw), draw)
     x = _inputs(draw)
     other = torch.cat([x[:2], _inputs(draw)[2:]])
     for a, b in zip(_heads(encoder, x), _heads(encoder, other), strict=True):
@@ -317,6 +324,19 @@ class _Chunked(nn.Module):
         return self.net(x).chunk(2, dim=-1)
 
 
+class _Regularised(nn.Module):
+    def __init__(self, data_dim: int, hidden_dim: int, latent_dim: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(data_dim, hidden_dim), nn.BatchNorm1d(hidden_dim), nn.ReLU(), nn.Dropout(0.1)
+        )
+        self.mean, self.width = nn.Linear(hidden_dim, latent_dim), nn.Linear(hidden_dim, latent_dim)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        hidden = self.layers(x)
+        return self.mean(hidden), self.width(hidden)
+
+
 class _Deep(nn.Module):
     def __init__(self, data_dim: int, hidden_dim: int, latent_dim: int) -> None:
         super().__init__()
@@ -360,7 +380,7 @@ ENCODER = ClassExercise(
             "created in float32": _Float32,
         }.items()
     ),
-    alternatives=(_EncoderBase, _Chunked, _Deep),
+    alternatives=(_EncoderBase, _Chunked, _Deep, _Regularised),
 )
 
 

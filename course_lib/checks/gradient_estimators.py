@@ -13,7 +13,7 @@ from torch.distributions import Categorical, Normal, kl_divergence
 from course_lib.answers import Answer, AnswerFailed, tensors_from
 from course_lib.bounds import categorical_elbo, elbo_with_analytic_kl
 from course_lib.checks.exercise import Draw, EdgeCase, Exercise, Misconception, Property, Question
-from course_lib.checks.networks import only_tensor
+from course_lib.checks.networks import OWN_NOISE, draws_its_own_noise, only_tensor
 from course_lib.distributions import gaussian_entropy
 from course_lib.gradients import (
     categorical_policy_gradient,
@@ -253,6 +253,12 @@ SCORE_FUNCTION_SURROGATE = Exercise(
             lambda log_q, reward: (log_q * (reward - reward.mean(0)).detach()).mean(),
         ),
         Misconception(
+            "mean of all rewards subtracted",
+            "You subtract the mean of all rewards: the surrogate takes the reward as it is given. This mean contains the "
+            "sample's own reward, and those of other data points; a better baseline comes next.",
+            lambda log_q, reward: (log_q * (reward - reward.mean()).detach()).mean(),
+        ),
+        Misconception(
             "reward standardised",
             "You standardise the reward: the gradient is then no longer that of the expected reward. Take it as given.",
             lambda log_q, reward: (log_q * ((reward - reward.mean()) / reward.std()).detach()).mean(),
@@ -484,6 +490,11 @@ REPARAMETERIZED_SURROGATE = Exercise(
             _score_form,
         ),
         Misconception(
+            "own noise",
+            OWN_NOISE,
+            lambda mu, sigma, eps, reward_fn: reward_fn(Normal(mu, sigma).rsample((len(eps),))).mean(),
+        ),
+        Misconception(
             "log q of an attached sample",
             "You multiply the reward with log q, and z is attached to both: that mixes the two estimators. Here no log q is "
             "needed.",
@@ -497,6 +508,7 @@ REPARAMETERIZED_SURROGATE = Exercise(
         lambda mu, sigma, eps, reward_fn: torch.stack([reward_fn((mu + sigma * e)[None])[0] for e in eps]).mean(),
         lambda mu, sigma, eps, reward_fn: reward_fn(sigma[None] * eps + mu[None]).mean(0).mean(0) + 3.0,
     ),
+    properties=(Property("own noise", draws_its_own_noise(_reparameterized_probe)),),
 )
 
 

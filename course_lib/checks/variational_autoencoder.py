@@ -66,6 +66,11 @@ REPARAMETERIZE = Exercise(
             "You scale the noise by the variance, exp(2·log_sigma): by the standard deviation, exp(log_sigma).",
             lambda mu, log_sigma, eps: mu + (2 * log_sigma).exp() * eps,
         ),
+        Misconception(
+            "softplus",
+            "You take softplus of log_sigma: it is a logarithm, so sigma = log_sigma.exp().",
+            lambda mu, log_sigma, eps: mu + functional.softplus(log_sigma) * eps,
+        ),
         Misconception("mu alone", "You return mu: add the noise, sigma · eps.", lambda mu, log_sigma, eps: mu.clone()),
         Misconception(
             "mu left out",
@@ -461,6 +466,21 @@ class _Chunked(nn.Module):
         return torch.bernoulli(self.decoder(z).sigmoid(), generator=generator)
 
 
+class _Deep(_Base):
+    """Deep and with ReLU, so that much of the decoder is flat; probabilities kept off 0 and 1 by a clamp."""
+
+    def __init__(self, data_dim: int, hidden_dim: int, latent_dim: int) -> None:
+        super().__init__(data_dim, hidden_dim, latent_dim)
+        self.middle = nn.Sequential(nn.Linear(hidden_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, hidden_dim))
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.pixels(self.middle(self.outer(z).relu()).relu())
+
+    def likelihood(self, x: Tensor, logits: Tensor) -> Tensor:
+        p = logits.sigmoid().clamp(1e-6, 1 - 1e-6)
+        return (x * p.log() + (1 - x) * (1 - p).log()).sum(-1)
+
+
 class _WithoutBiases(_Base):
     def __init__(self, data_dim: int, hidden_dim: int, latent_dim: int) -> None:
         super().__init__(data_dim, hidden_dim, latent_dim)
@@ -551,7 +571,7 @@ VAE_EXERCISE = ClassExercise(
     "reconstruct(x) -> (batch, data_dim): probabilities, decoded from mu. sample(n, generator) -> (n, data_dim), z ~ N(0, I).",
     traits=VAE_TRAITS,
     misconceptions=tuple(Misconception(trait.name, trait.says, WRONG_VAES[trait.name]) for trait in VAE_TRAITS),
-    alternatives=(_Base, _Chunked, _WithoutBiases),
+    alternatives=(_Base, _Chunked, _Deep, _WithoutBiases),
 )
 
 
