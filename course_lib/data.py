@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -90,18 +91,29 @@ def load_images(
     return _load_full(split, dataset, Path(root) if root is not None else cache_directory())
 
 
-def _load_subset(split: str, path: Path = SUBSET_FILE) -> ImageData:
+def read_asset(path: Path, names: Collection[str] | None = None) -> dict[str, Tensor]:
+    """Read the arrays of one of the package's own files.
+
+    Args:
+        names: which of them; all by default.
+
+    Raises:
+        DataError: the file is missing or corrupt; the message says how to bring it back.
+    """
     try:
         with np.load(path) as arrays:
-            images = torch.from_numpy(arrays[f"{split}_images"]).unsqueeze(1)
-            labels = torch.from_numpy(arrays[f"{split}_labels"]).long()
+            return {name: torch.from_numpy(arrays[name]) for name in names or arrays.files}
     except Exception as error:
         raise DataError(
             f"{path} cannot be read ({type(error).__name__}: {error}). It is part of the package: "
             "reinstall it with `pip install --force-reinstall --no-deps latent-course`, "
             "or in a clone bring it back with `git checkout -- course_lib/assets`."
         ) from error
-    return ImageData(images, labels, f"MNIST subset, {split}")
+
+
+def _load_subset(split: str, path: Path = SUBSET_FILE) -> ImageData:
+    images, labels = read_asset(path, (f"{split}_images", f"{split}_labels")).values()
+    return ImageData(images.unsqueeze(1), labels.long(), f"MNIST subset, {split}")
 
 
 def _load_full(split: str, dataset: str, root: Path) -> ImageData:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
-import torch
-
-from course_lib.data import ASSETS, DataError
+from course_lib.data import ASSETS, read_asset
 from course_lib.vae import VAE
 
 MODEL_FILE = ASSETS / "digit_model.npz"
@@ -22,12 +19,5 @@ def load_digit_model() -> VAE:
         DataError: its file is missing or corrupt.
     """
     vae = VAE(PIXELS, HIDDEN_DIM, 2)
-    try:
-        with np.load(MODEL_FILE) as arrays:
-            vae.load_state_dict({name: torch.from_numpy(arrays[name]).float() for name in arrays.files})
-    except Exception as error:
-        raise DataError(
-            f"{MODEL_FILE} cannot be read ({type(error).__name__}: {error}). It is part of the package: "
-            "reinstall it, or in a clone bring it back with `git checkout -- course_lib/assets`."
-        ) from error
+    vae.load_state_dict({name: values.float() for name, values in read_asset(MODEL_FILE).items()})
     return vae.eval().requires_grad_(False)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from course_lib.data import ASSETS, DataError
+from course_lib.data import ASSETS, read_asset
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, Picture, draw_images, label, new_figure
 
 PATIENTS_FILE = ASSETS / "patients.npz"
@@ -89,14 +88,7 @@ def load_patient(name: str) -> Patient:
         KeyError: there is none of that name; the message lists those there are.
         DataError: the file is missing or corrupt.
     """
-    try:
-        with np.load(PATIENTS_FILE) as arrays:
-            everything = {key: torch.from_numpy(arrays[key]) for key in arrays.files}
-    except Exception as error:
-        raise DataError(
-            f"{PATIENTS_FILE} cannot be read ({type(error).__name__}: {error}). It is part of the package: "
-            "reinstall it, or in a clone bring it back with `git checkout -- course_lib/assets`."
-        ) from error
+    everything = read_asset(PATIENTS_FILE)
     own = {key.split("/")[1]: value for key, value in everything.items() if key.split("/")[0] == name}
     if not own:
         raise KeyError(f"no patient {name!r}; there are {', '.join(sorted({key.split('/')[0] for key in everything}))}")

@@ -1,0 +1,55 @@
+"""The shipped models: the one that explorers show, and the broken ones to be diagnosed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from course_lib.checks import TOPICS
+from course_lib.data import DataError, read_asset
+from course_lib.digit_model import MODEL_FILE, load_digit_model
+from course_lib.patients import PATIENTS_FILE, load_patient
+
+NAMES = ("03", "04", "05", "06_a", "06_b", "06_c")
+
+
+def test_every_diagnosis_has_its_patient():
+    asked = {e.name.removeprefix("diagnosis_") for topic in TOPICS.values() for e in topic if "diagnosis" in e.name}
+    assert asked == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_patient_is_drawn_with_its_numbers_in_words(name):
+    patient = load_patient(name)
+    assert all(bool(values.isfinite().all()) for values in patient.curves.values())
+    assert all(images.shape[1:] == (28, 28) for images in patient.images.values())
+    assert len(patient.picture().alt.split()) > 12
+
+
+def test_the_patients_show_what_their_questions_say():
+    assert load_patient("06_a").curves["kl"][-1] < 0.01
+    assert load_patient("06_b").curves["kl"][-1] > 100
+    grey = load_patient("06_c").images["samples"].float() / 255
+    assert 0.49 <= grey.min() <= grey.max() <= 0.74
+    assert load_patient("04").curves["spread"][-1] < 0.1
+    assert load_patient("03").curves["sigma"][-1] < 0.1
+    estimator = load_patient("05").curves
+    shortened = estimator["true"] * (1 - 1 / estimator["samples"])
+    torch.testing.assert_close(estimator["mean"], shortened.float(), atol=0.1, rtol=0)
+
+
+def test_an_unknown_patient_is_named_with_those_there_are():
+    with pytest.raises(KeyError, match=r"no patient '99'; there are 03, 04"):
+        load_patient("99")
+
+
+def test_a_broken_file_says_how_to_bring_it_back(tmp_path):
+    for path in (MODEL_FILE, PATIENTS_FILE):
+        cut = tmp_path / path.name
+        cut.write_bytes(path.read_bytes()[:1000])
+        with pytest.raises(DataError, match="git checkout"):
+            read_asset(cut)
+
+
+def test_the_digit_model_cannot_be_trained_by_accident():
+    assert not any(parameter.requires_grad for parameter in load_digit_model().parameters())
