@@ -119,8 +119,10 @@ def train(
                 bar.update()
                 if progress and time.monotonic() - shown > SHOW_EVERY:
                     shown = time.monotonic()
-                    bar.set_postfix_str(f"epoch {history.epochs + 1}, bound {total.item() / (index + 1):.2f} nats")
+                    mean = total.item() / (index + 1)
+                    bar.set_postfix_str(f"epoch {history.epochs + 1} of {epochs}, bound {mean:.2f} nats")
             history.bounds.append(total.item() / steps)
+            bar.set_postfix_str(f"epoch {history.epochs} of {epochs}, bound {history.bounds[-1]:.2f} nats")
             history.seconds += time.monotonic() - began
             if history.bounds[-1] != history.bounds[-1]:
                 raise RuntimeError(
