@@ -251,7 +251,6 @@ print(
 
 # %% tags=["show"]
 with torch.no_grad():
-    # Codes of test digits, through the class's own interface: the encoder may have any name.
     codes, log_sigmas = flat.encoder(test.flat())
 figure, (left, right) = new_figure(2, width=4.8, height=4.4, width_ratios=[1.2, 1])
 points = left.scatter(codes[:, 0], codes[:, 1], c=test.labels, cmap="tab10", s=5, alpha=0.5, vmin=-0.5, vmax=9.5)
