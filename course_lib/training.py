@@ -40,6 +40,13 @@ class History:
     def epochs(self) -> int:
         return len(self.bounds)
 
+    def __str__(self) -> str:
+        if not self.bounds:
+            return "Not one pass over the data was finished."
+        passes = "1 pass" if self.epochs == 1 else f"{self.epochs} passes"
+        change = f"the mean bound went from {self.bounds[0]:.0f} to {self.bounds[-1]:.0f} nats"
+        return f"{passes} in {self.seconds:.0f} s; {change}"
+
 
 def elbo_objective(model: Any) -> Objective:
     """Return the objective of a model with ``elbo(x, eps)`` and ``latent_dim``: one sample for each data point."""

@@ -204,7 +204,7 @@ images, test = load_images("train").images, load_images("test")
 torch.manual_seed(0)
 vae = VAE(784, 400, 16)
 history = train(vae, images, epochs=35, batch_size=100, learning_rate=2e-3, binarize=True, device="cpu")
-print(f"{history.seconds:.0f} s; the mean bound went from {history.bounds[0]:.0f} to {history.bounds[-1]:.0f} nats")
+print(history)
 
 # %% tags=["show"]
 from course_lib.plots import BLUE, GREEN, ORANGE, Picture, draw_images, label, new_figure

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from course_lib.data import load_images
-from course_lib.training import elbo_objective, mean_bound, train
+from course_lib.training import History, elbo_objective, mean_bound, train
 from course_lib.vae import VAE, GaussianVAE
 
 
@@ -77,6 +77,8 @@ def test_an_interrupt_keeps_what_was_learned(images, capsys):
     assert not torch.equal(weights(vae), before)
     assert not vae.training
     assert "the model keeps what it has learned" in capsys.readouterr().out
+    assert str(history).startswith("1 pass in ")
+    assert str(History()) == "Not one pass over the data was finished."
 
 
 def test_a_checkpoint_goes_on_exactly_where_it_stopped(images, tmp_path):
