@@ -245,9 +245,7 @@ two_dimensions_prediction = "blurrier, and between digits"
 torch.manual_seed(0)
 flat = VAE(784, 400, 2)
 flat_history = train(flat, images, epochs=20, batch_size=100, learning_rate=2e-3, binarize=True, device="cpu")
-print(
-    f"{flat_history.seconds:.0f} s; bound {flat_history.bounds[-1]:.0f} nats, with 16 dimensions {history.bounds[-1]:.0f}"
-)
+print(flat_history)
 
 # %% tags=["show"]
 with torch.no_grad():
