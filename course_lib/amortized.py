@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
-from course_lib.bounds import Decoder, EncoderMap, amortized_elbo, per_point_elbo
+from course_lib.bounds import Decoder, EncoderMap, amortized_elbo
+from course_lib.per_point import improve_q
 
 
 class Encoder(nn.Module):
@@ -87,14 +87,8 @@ def refine_q(
     Returns:
         ``mu`` and ``log_sigma``, ``(batch, latent_dim)``, without a graph.
     """
-    with torch.enable_grad():
-        mu, log_sigma = (start.detach().clone().requires_grad_() for start in encoder(x))
-        optimizer = Adam([mu, log_sigma], lr=learning_rate)
-        for noise in eps:
-            elbo = per_point_elbo(x, mu, log_sigma, noise, decoder, sigma_x)
-            mu.grad, log_sigma.grad = torch.autograd.grad(-elbo.sum(), (mu, log_sigma))
-            optimizer.step()
-    return mu.detach(), log_sigma.detach()
+    mu, log_sigma = encoder(x)
+    return improve_q(x, mu, log_sigma, eps, decoder, sigma_x, learning_rate)
 
 
 def amortization_gap(elbo_optimal: Tensor, elbo_amortized: Tensor) -> Tensor:

@@ -81,8 +81,22 @@ def infer_q(
     Returns:
         ``mu`` and ``log_sigma``, ``(batch, latent_dim)``, without a graph.
     """
+    start = torch.zeros_like(eps[0, 0])
+    return improve_q(x, start, start, eps, decoder, sigma_x, learning_rate)
+
+
+def improve_q(
+    x: Tensor,
+    mu: Tensor,
+    log_sigma: Tensor,
+    eps: Tensor,
+    decoder: Decoder,
+    sigma_x: float | Tensor,
+    learning_rate: float,
+) -> tuple[Tensor, Tensor]:
+    """Improve each q_i from where it is, as :func:`infer_q` does from the prior."""
     with torch.enable_grad():
-        mu, log_sigma = (torch.zeros_like(eps[0, 0]).requires_grad_() for _ in range(2))
+        mu, log_sigma = (old.detach().clone().requires_grad_() for old in (mu, log_sigma))
         optimizer = Adam([mu, log_sigma], lr=learning_rate)
         for noise in eps:
             elbo = per_point_elbo(x, mu, log_sigma, noise, decoder, sigma_x)
