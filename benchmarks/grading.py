@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from course_lib.checker.exercise import Question
 from course_lib.checks import find_exercise
-from course_lib.checks.exercise import Question
 from grading.course import ROOT, SOLUTIONS, find_topic, release_path, solution_path
 from grading.grade import NOT_GRADED
 from grading.repair import graded_names

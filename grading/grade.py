@@ -15,10 +15,10 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 
 from course_lib.answers import AnswerFailed
+from course_lib.checker.exercise import Question
+from course_lib.checker.report import Report
+from course_lib.checker.review import ON_OTHERS, review_answer
 from course_lib.checks import find_exercise
-from course_lib.checks.exercise import Question
-from course_lib.checks.report import Report
-from course_lib.checks.review import ON_OTHERS, review_answer
 from grading.reading import Unreadable, read_submission
 from grading.repair import Repaired, Step, graded_names, imports_of, repair
 from grading.sandbox.bubblewrap import SandboxError

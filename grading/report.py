@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from course_lib.checker.exercise import Question
 from course_lib.checks import find_exercise
-from course_lib.checks.exercise import Question
 from grading.course import ROOT, find_topic
 from grading.grade import NOT_GRADED, REFERENCE
 from grading.pages import render

@@ -17,8 +17,8 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from course_lib.checker.exercise import ClassExercise, Exercise, Question
 from course_lib.checks import TOPICS, find_exercise
-from course_lib.checks.exercise import ClassExercise, Exercise, Question
 from grading.course import CourseError, repository, source_path
 
 CHECKED = "nbval-check-output"  # nbval compares the output of cells with this tag

@@ -12,8 +12,8 @@ import shutil
 from pathlib import Path
 
 from course_lib import __version__
+from course_lib.checker.exercise import Question
 from course_lib.checks import TOPICS
-from course_lib.checks.exercise import Question
 from grading.course import ROOT
 
 LIBRARY = ROOT / "course_lib"

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from course_lib.answers import LocalAnswer
+from course_lib.checker.exercise import ClassExercise, Exercise, Question
+from course_lib.checker.probes import HIDDEN, VISIBLE, Draw
+from course_lib.checker.review import review_exercise
 from course_lib.checks import TOPICS, review
-from course_lib.checks.exercise import HIDDEN, VISIBLE, ClassExercise, Draw, Exercise, Question
-from course_lib.checks.review import review_exercise
 
 HIDDEN_SEED = 31_337
 ALL = [exercise for topic in TOPICS.values() for exercise in topic]

@@ -13,8 +13,8 @@ import torch
 from torch.distributions import Normal
 
 from course_lib.answers import LocalAnswer
+from course_lib.checker.review import review_exercise
 from course_lib.checks import CheckFailed, check, find_exercise, review, summary
-from course_lib.checks.review import review_exercise
 from course_lib.distributions import gaussian_kl as reference_kl
 
 

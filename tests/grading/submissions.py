@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from nbformat import NotebookNode
 
+from course_lib.checker.exercise import ClassExercise, Exercise, Question
 from course_lib.checks import TOPICS, find_exercise
-from course_lib.checks.exercise import ClassExercise, Exercise, Question
 from grading.course import release_path, solution_path
 from grading.source import read_notebook
 

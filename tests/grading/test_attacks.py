@@ -12,8 +12,8 @@ from attacks import ATTACKS, Attack
 from conftest import needs_sandbox
 from submissions import solved_cells, untouched
 
+from course_lib.checker.probes import HIDDEN
 from course_lib.checks import find_exercise, review
-from course_lib.checks.exercise import HIDDEN
 from grading.course import ROOT
 from grading.grade import Job, grade
 from grading.repair import graded_names

@@ -9,8 +9,8 @@ import torch
 
 from course_lib import checks
 from course_lib.answers import LocalAnswer
-from course_lib.checks.exercise import Exercise, Misconception
-from course_lib.checks.review import review_exercise
+from course_lib.checker.exercise import Exercise, Misconception
+from course_lib.checker.review import review_exercise
 from grading.course import ROOT
 from grading.source import expand
 

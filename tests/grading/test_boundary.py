@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from course_lib.answers import AnswerFailed, Foreign, LocalAnswer
+from course_lib.checker.exercise import Question
+from course_lib.checker.review import review_exercise, review_question
 from course_lib.checks import TOPICS, find_exercise
-from course_lib.checks.exercise import Question
-from course_lib.checks.review import review_exercise, review_question
 from grading.sandbox.guest import Guest, GuestShell, make_shell
 from grading.sandbox.host import HostPeer, RemoteAnswer
 from grading.sandbox.limits import Limits

@@ -21,8 +21,8 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from submissions import fill_in, graded, points, saved_by_colab, untouched
 
+from course_lib.checker.exercise import Question
 from course_lib.checks import review
-from course_lib.checks.exercise import Question
 from grading.build import nbgrader_config
 from grading.course import ROOT, SOLUTIONS, CourseError, topics
 from grading.doctor import examine

@@ -1,0 +1,1 @@
+"""The machinery of checking; it knows no exercise. An answer is observed, compared, diagnosed, reported."""

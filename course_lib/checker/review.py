@@ -1,0 +1,366 @@
+"""Reviewing an answer: from an exercise's declaration to a report."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from course_lib.answers import Answer, AnswerFailed, type_name
+from course_lib.checker.compare import Case, Observation, Reading, difference, expected, observe
+from course_lib.checker.diagnose import Diagnosis, diagnose
+from course_lib.checker.exercise import ClassExercise, Exercise, Property, Question
+from course_lib.checker.probes import HIDDEN, ONE_DIMENSION, ONE_POINT, SHOWN, VISIBLE, Draw
+from course_lib.checker.report import Report, show_shape, show_value
+
+VISIBLE_SEED = 20
+PRINTED_CHARACTERS = 400
+PREPARED_CHECKS = 200
+ON_OTHERS = "Right on the inputs you have seen, but not on others."
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Cases that are judged together, and what to say to an answer that only fails here."""
+
+    name: str
+    says: str
+    cases: tuple[Case, ...]
+
+
+def stages(exercise: Exercise, seed: int | None = None) -> Iterator[Stage]:
+    """Yield the stages of a check in order; with a seed, on inputs the student has not seen."""
+    hidden = seed is not None
+    base = VISIBLE_SEED if seed is None else seed
+    sizes = HIDDEN if hidden else VISIBLE
+
+    def case(index: int, size: Any, dtype: torch.dtype = torch.float64, device: str = "cpu") -> Case:
+        rounded = 1 if size is SHOWN else None
+        return Case(exercise.probe(Draw(base + index, size, dtype, device, rounded)))
+
+    yield Stage("values", "", tuple(case(i, size) for i, size in enumerate(sizes)))
+    yield Stage(
+        "small sizes",
+        "Right for larger inputs, but not for a batch of one or a dimension of one. "
+        "Does a squeeze() without a dimension, or a broadcast, take it away?",
+        (case(10, ONE_POINT), case(11, ONE_DIMENSION)),
+    )
+    yield Stage(
+        "float32",
+        "Right for float64 inputs, but not for float32: a tensor created inside takes dtype and device "
+        "from its inputs.",
+        tuple(case(20 + i, size, torch.float32) for i, size in enumerate(sizes)),
+    )
+    if torch.cuda.is_available():
+        yield Stage(
+            "CUDA",
+            "Right on the CPU, but not on the GPU: a tensor created inside takes its device from the inputs.",
+            (case(30, sizes[-1], torch.float32, "cuda"),),
+        )
+    for i, edge in enumerate(exercise.edge_cases):
+        draws = [Draw(base + 40 + i, size, decimals=1 if size is SHOWN else None) for size in sizes[:2]]
+        yield Stage(edge.name, edge.says, tuple(Case(edge.probe(draw)) for draw in draws))
+    if exercise.gradients:
+        yield Stage(
+            "gradients",
+            "The values are right, but their gradients are not: compute with torch all the way, without "
+            ".detach(), .item(), .data, torch.tensor(...) or torch.no_grad().",
+            tuple(Case(exercise.probe(Draw(base + 60 + i, size)), exercise.gradients) for i, size in enumerate(sizes)),
+        )
+
+
+class _Prepared:
+    """The stages of a check with what the reference gives for them, worked out once, as far as anybody has come."""
+
+    def __init__(self, exercise: Exercise, seed: int | None) -> None:
+        self.exercise = exercise
+        # All of them now: an interrupt must not leave a check with fewer stages.
+        self._stages = tuple(stages(exercise, seed))
+        self._expected: list[list[Observation]] = []
+
+    def __iter__(self) -> Iterator[tuple[Stage, list[Observation]]]:
+        for index, stage in enumerate(self._stages):
+            if index == len(self._expected):
+                self._expected.append([expected(self.exercise, case) for case in stage.cases])
+            yield stage, self._expected[index]
+
+
+_prepared: dict[tuple[int, int | None], _Prepared] = {}
+
+
+def _prepare(exercise: Exercise, seed: int | None) -> _Prepared:
+    """Return the prepared check of an exercise; a class of submissions shares it."""
+    key = id(exercise), seed
+    if key not in _prepared or _prepared[key].exercise is not exercise:
+        if len(_prepared) >= PREPARED_CHECKS:
+            _prepared.pop(next(iter(_prepared)))
+        _prepared[key] = _Prepared(exercise, seed)
+    return _prepared[key]
+
+
+@contextmanager
+def _undisturbed(printed: io.StringIO) -> Iterator[None]:
+    """Keep prints, warnings and random states of an answer away from the student's notebook."""
+    with (
+        torch.random.fork_rng(),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        warnings.catch_warnings(),
+        redirect_stdout(printed),
+        redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def review_answer(exercise: Exercise | ClassExercise | Question, answer: Answer, seed: int | None = None) -> Report:
+    """Check the answer to an exercise of any kind; see the functions below."""
+    if isinstance(exercise, Question):
+        return review_question(exercise, answer)
+    return review_exercise(exercise, answer, seed)
+
+
+def review_exercise(exercise: Exercise | ClassExercise, answer: Answer, seed: int | None = None) -> Report:
+    """Check an answer, stage by stage or trait by trait, and say what is wrong at the first that fails.
+
+    Args:
+        seed: None for the student's own check; a number for the hidden tests, whose report shows
+            neither inputs nor expected values.
+    """
+    printed = io.StringIO()
+    with _undisturbed(printed):
+        if isinstance(exercise, ClassExercise):
+            report = _review_class(exercise, answer, seed)
+        else:
+            report = _review(exercise, answer, seed)
+    text = printed.getvalue()
+    if report.passed or not text or seed is not None:
+        return report
+    shortened = text[:PRINTED_CHARACTERS] + ("…" if len(text) > PRINTED_CHARACTERS else "")
+    return replace(report, printed=shortened)
+
+
+def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
+    passed: list[tuple[Case, Observation]] = []
+    for stage, want in _prepare(exercise, seed):
+        got: list[Observation] = []
+        wrong: int | None = None
+        for index, case in enumerate(stage.cases):
+            got.append(observe(exercise, answer, case))
+            failed = got[-1].failed
+            if failed is not None and failed.kind in ("unanswered", "time", "lost"):
+                return _stopped(exercise, failed, seed)
+            if wrong is None and difference(exercise, got[-1], want[index]):
+                wrong = index
+        if wrong is not None:
+            seen = list(zip(stage.cases, got, strict=True))
+            found = diagnose(exercise, seen, want, passed)
+            return _wrong(exercise, answer, stage, seen[wrong], want[wrong], found, seed)
+        passed += zip(stage.cases, want, strict=True)
+    for rule in exercise.properties:
+        violated = _violated(exercise, rule, answer, seed)
+        if violated:
+            return _report(exercise, (violated if seed is None else ON_OTHERS,), misconception=rule.name)
+    says = f"Right on {'other inputs' if seed is not None else 'every input tried'}."
+    return Report(exercise.name, exercise.points, exercise.points, "right", (says,))
+
+
+def _review_class(exercise: ClassExercise, answer: Answer, seed: int | None) -> Report:
+    """Look for each trait on several sizes; what a class lacks is said for the first trait it lacks."""
+    sizes, base = (VISIBLE, VISIBLE_SEED) if seed is None else (HIDDEN, seed)
+    for trait in exercise.traits:
+        for index, size in enumerate(sizes):
+            try:
+                lacking = trait.lacking(answer, Draw(base + index, size))
+            except AnswerFailed as failed:
+                if failed.kind in ("unanswered", "time", "lost") or seed is not None:
+                    return _stopped(exercise, failed, seed)
+                return _report(exercise, (failed.says,), line=failed.line)
+            if lacking is not None:
+                told = (trait.says, lacking) if seed is None else (ON_OTHERS, trait.says)
+                return _report(exercise, told, misconception=trait.name)
+    says = f"Right on {'other sizes' if seed is not None else 'every size tried'}."
+    return Report(exercise.name, exercise.points, exercise.points, "right", (says,))
+
+
+def _violated(exercise: Exercise, rule: Property, answer: Answer, seed: int | None) -> str | None:
+    try:
+        return rule.violated(Reading(answer, exercise), Draw(VISIBLE_SEED if seed is None else seed))
+    except AnswerFailed as failure:
+        return failure.says
+
+
+def _stopped(exercise: Exercise | ClassExercise, failed: AnswerFailed, seed: int | None) -> Report:
+    if seed is not None:
+        return _report(exercise, (ON_OTHERS, _without_details(failed)))
+    if failed.kind == "unanswered":
+        says = "Write your answer where it says YOUR CODE HERE, run that cell, then run this one again."
+        return Report(exercise.name, 0, exercise.points, "unanswered", (failed.says, says))
+    return _report(exercise, (failed.says,), line=failed.line)
+
+
+def _without_details(failed: AnswerFailed) -> str:
+    """Say what failed on hidden inputs; an exception's own text could hold them."""
+    if failed.kind == "raised":
+        known = isinstance(getattr(builtins, failed.error or "", None), type)
+        return f"There it raises {failed.error if known else 'an exception'}."
+    return {
+        "time": "There it does not come to an end in time.",
+        "lost": "There it ends the whole program.",
+        "unanswered": "There it raises NotImplementedError.",
+    }.get(failed.kind, "There it does not return what it should.")
+
+
+def _wrong(
+    exercise: Exercise,
+    answer: Answer,
+    stage: Stage,
+    seen: tuple[Case, Observation],
+    right: Observation,
+    found: Diagnosis | None,
+    seed: int | None,
+) -> Report:
+    case, mine = seen
+    sentences: list[str] = []
+    if found:
+        sentences.append(found.says)
+    elif stage.says:
+        sentences.append(stage.says)
+    kind = difference(exercise, mine, right)
+    if seed is not None and mine.failed:
+        return _report(exercise, (ON_OTHERS, found.says if found else stage.says, _without_details(mine.failed)))
+    plain = _plain_difference(exercise, stage, mine, right, kind, seed is not None)
+    if plain and not (found and kind in ("value", "nan", "gradient", "dtype")):
+        sentences.append(plain)
+    name = found.name if found else None
+    if not found and kind == "value" and stage.name == "values":
+        violations = ((rule.name, _violated(exercise, rule, answer, seed)) for rule in exercise.properties)
+        rule_name, says = next(((name, says) for name, says in violations if says), (None, ""))
+        known = next((m for m in exercise.misconceptions if m.name == rule_name), None)
+        name = known.name if known else None
+        if seed is not None:  # the numbers in a property's own sentence would tell of hidden inputs
+            says = known.says if known else ""
+        sentences.append(says or "")  # empty sentences are left out of a report
+    if seed is not None:
+        sentences.insert(0, ON_OTHERS)
+        shown: tuple[tuple[str, str], ...] = ()
+    else:
+        shown = _shown(exercise, case, mine, right, kind)
+    return _report(
+        exercise,
+        tuple(sentences),
+        misconception=name,
+        shown=shown,
+        line=mine.failed.line if mine.failed else None,
+    )
+
+
+def _plain_difference(
+    exercise: Exercise, stage: Stage, mine: Observation, right: Observation, kind: str | None, hidden: bool
+) -> str:
+    """Say what kind of difference there is, without any theory of why."""
+    if mine.failed:
+        return mine.failed.says
+    if kind == "gradient":
+        names = ", ".join(f"`{name}`" for name in mine.disconnected)
+        return f"No gradient reaches {names}."
+    if kind == "count":
+        names = ", ".join(exercise.returns)
+        return f"{len(right.values)} tensors are expected ({names}), {len(mine.values)} came."
+    if kind == "shape" and not stage.cases[0].gradients:
+        wanted = ", ".join(f"{name} {shape}" for name, shape in exercise.returns.items())
+        if hidden:
+            return f"The shape is not right. Expected: {wanted}."
+        return (
+            f"The shape is not right. Expected: {wanted}, here "
+            f"{', '.join(show_shape(v) for v in right.values)}. "
+            f"Yours: {', '.join(show_shape(v) for v in mine.values)}."
+        )
+    if kind == "nan":
+        return "There is NaN in the result where a number is expected."
+    if kind == "dtype":
+        return (
+            f"The values are right, but the dtype is {mine.values[0].dtype} instead of {right.values[0].dtype}: "
+            "a tensor created inside takes dtype and device from its inputs."
+        )
+    if kind == "device":
+        return f"The result is on {mine.values[0].device} instead of {right.values[0].device}."
+    if kind == "in place":
+        return (
+            f"The values are right, but the input `{mine.changed_input}` has changed: avoid in-place operations "
+            "such as += or .clamp_() on the inputs."
+        )
+    if stage.name == "values":
+        return "The shape is right, the values are not."
+    return ""
+
+
+def _shown(
+    exercise: Exercise, case: Case, mine: Observation, right: Observation, kind: str | None
+) -> tuple[tuple[str, str], ...]:
+    if exercise.atol is not None or case.gradients or kind in ("in place", "dtype", "device"):
+        return ()
+    rows = [(name, show_value(arg)) for name, arg in zip(exercise.inputs, case.args, strict=True) if not callable(arg)]
+    for name, value in zip(exercise.returns, right.values, strict=False):
+        rows.append((f"expected {name}" if len(exercise.returns) > 1 else "expected", show_value(value)))
+    if not mine.failed:
+        names = list(exercise.returns) if len(mine.values) == len(exercise.returns) else []
+        for i, value in enumerate(mine.values[:3]):
+            label = f"your {names[i]}" if len(names) > 1 else "yours"
+            rows.append((label, show_value(value) if value.numel() <= 40 else f"shape {show_shape(value)}"))
+    return tuple(rows)
+
+
+def _report(
+    exercise: Exercise | ClassExercise,
+    sentences: tuple[str, ...],
+    misconception: str | None = None,
+    shown: tuple[tuple[str, str], ...] = (),
+    line: str | None = None,
+) -> Report:
+    return Report(
+        exercise.name,
+        0,
+        exercise.points,
+        "wrong",
+        tuple(dict.fromkeys(s for s in sentences if s)),
+        misconception,
+        shown,
+        line,
+        exercise.convention,
+    )
+
+
+def review_question(question: Question, answer: Answer) -> Report:
+    """Check a choice."""
+    choice = answer.value()
+    options = {_normal(option): option for option in question.options}
+    listed = ", ".join(f'"{option}"' for option in question.options)
+    if choice is None or choice is ... or (isinstance(choice, str) and not choice.strip()):
+        says = f"Set {question.name} to one of {listed}, run that cell, then run this one again."
+        return Report(question.name, 0, question.points, "unanswered", (says,))
+    if not isinstance(choice, str) or _normal(choice) not in options:
+        shown = repr(choice)[:80] if isinstance(choice, str | int | float) else type_name(choice)
+        says = f"{shown} is not one of the options. They are: {listed}."
+        return Report(question.name, 0, question.points, "wrong", (says,))
+    option = options[_normal(choice)]
+    status = "right" if option == question.correct else "wrong"
+    points = question.points if status == "right" else 0
+    return Report(
+        question.name,
+        points,
+        question.points,
+        status,
+        (question.options[option],),
+        misconception=None if status == "right" else option,
+    )
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.lower().split()).rstrip(".")
