@@ -31,9 +31,9 @@ from course_lib.checker.exercise import Question
 from course_lib.checks import find_exercise
 from grading.course import ROOT, SOLUTIONS, find_topic, release_path, solution_path
 from grading.grade import NOT_GRADED
-from grading.repair import graded_names
-from grading.source import read_notebook
-from grading.store import Store
+from grading.intake.repair import graded_names
+from grading.records.store import Store
+from grading.release.source import read_notebook
 
 STOCK = """
 c = get_config()
@@ -103,7 +103,7 @@ OURS = """
 import sys, warnings
 warnings.filterwarnings("ignore")
 from pathlib import Path
-from grading.submissions import Settings, autograde
+from grading.batch.submissions import Settings, autograde
 if __name__ == "__main__":
     for outcome in autograde(sys.argv[1], root=Path(sys.argv[2]), settings=Settings(workers=int(sys.argv[3]))):
         print(outcome.student, flush=True)

@@ -15,13 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from sqlalchemy.exc import SAWarning
 
-from grading import build as building
-from grading import export as exporting
-from grading import submissions as grading
+from grading.batch import submissions as submitted
 from grading.course import ROOT, CourseError, find_topic, topics
 from grading.doctor import examine
 from grading.grade import GRADED, NOT_GRADED
-from grading.report import write_report
+from grading.records import export as exporting
+from grading.records.report import write_report
+from grading.release import build as building
 from grading.sandbox.limits import Limits
 
 app = typer.Typer(
@@ -94,15 +94,15 @@ def autograde(
     """Grade every submission of a notebook in a sandbox; stop it at any time, and go on with the same command."""
     if unsafe:
         console.print("[red]No sandbox:[/red] what is graded now can read and change everything you can.")
-    settings = grading.Settings(workers, scheduler, unsafe, Limits().changed(limit or []), again, show_hidden)
-    total = len(grading.submissions(find_topic(name), student))
+    settings = submitted.Settings(workers, scheduler, unsafe, Limits().changed(limit or []), again, show_hidden)
+    total = len(submitted.submissions(find_topic(name), student))
     table = Table("student", "points", "of", "status")
     states: Counter[str] = Counter()
     moved: list[str] = []
     try:
         with Progress(*COLUMNS, console=console) as progress:
             bar = progress.add_task(f"grading {find_topic(name)}", total=total)
-            for outcome in grading.autograde(name, student, settings=settings):
+            for outcome in submitted.autograde(name, student, settings=settings):
                 states[outcome.state if outcome.fresh else f"unchanged, {outcome.state}"] += 1
                 progress.advance(bar)
                 said = (
@@ -133,9 +133,9 @@ def _number(value: float | None) -> str:
 @app.command()
 def feedback(name: Topic, student: Students = None, workers: Workers = CORES) -> None:
     """Write an HTML page for every submission: its points and messages, or why it was not graded."""
-    total = len(grading.submissions(find_topic(name), student))
+    total = len(submitted.submissions(find_topic(name), student))
     with Progress(*COLUMNS, console=console) as progress:
-        outcomes = grading.feedback(name, student, workers=workers)
+        outcomes = submitted.feedback(name, student, workers=workers)
         problems = [outcome for outcome in progress.track(outcomes, total, description="feedback") if outcome.problem]
     for outcome in problems:
         console.print(f"{outcome.student}: no feedback: {outcome.problem}")

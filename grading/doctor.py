@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.build import nbgrader_config
 from grading.course import ROOT, CourseError, topics
 from grading.grade import Bench, Job
-from grading.gradebook import open_gradebook
+from grading.records.gradebook import open_gradebook
+from grading.release.build import nbgrader_config
 from grading.sandbox.bubblewrap import UNSAFE, SandboxError, own_user_namespace
 from grading.sandbox.limits import Limits
 

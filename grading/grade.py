@@ -19,14 +19,14 @@ from course_lib.checker.exercise import Question
 from course_lib.checker.report import Report
 from course_lib.checker.review import ON_OTHERS, review_answer
 from course_lib.checks import find_exercise
-from grading.reading import Unreadable, read_submission
-from grading.repair import Repaired, Step, graded_names, imports_of, repair
+from grading.intake.reading import Unreadable, read_submission
+from grading.intake.repair import Repaired, Step, graded_names, imports_of, repair
+from grading.intake.suspicion import signs_in
 from grading.sandbox.bubblewrap import SandboxError
 from grading.sandbox.host import CellRun, Sandbox, Zygote
 from grading.sandbox.limits import Limits
 from grading.sandbox.peer import Raised
 from grading.sandbox.wire import WireError
-from grading.suspicion import signs_in
 
 GRADED, REPAIRED, NOT_GRADED = "graded", "graded after repair", "not graded"
 FURTHER_BYTES = 1 << 20  # of all small files beside a notebook together

@@ -7,7 +7,7 @@ from pathlib import Path
 from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.preprocessors import ClearOutput, ClearSolutions, Execute
 
-from grading.preprocessors import CourseClearOutput, CourseClearSolutions
+from grading.release.preprocessors import CourseClearOutput, CourseClearSolutions
 
 c = get_config()
 root = Path(__file__).resolve().parent.parent

@@ -12,14 +12,14 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, List, Unicode
 
-from grading.cluster import grade_here
+from grading.batch.cluster import grade_here
 from grading.course import CourseError, topics
 from grading.grade import NOT_GRADED, Job
-from grading.reading import read_submission
-from grading.repair import graded_names, repair
+from grading.intake.reading import read_submission
+from grading.intake.repair import graded_names, repair
+from grading.release.source import hidden_seed
 from grading.sandbox.bubblewrap import find_bubblewrap
 from grading.sandbox.limits import Limits
-from grading.source import hidden_seed
 
 
 class Repair(NbGraderPreprocessor):

@@ -17,6 +17,7 @@ from course_lib.checks import TOPICS
 from grading.course import ROOT
 
 LIBRARY = ROOT / "course_lib"
+GRADERS_OWN = ("answers.py", "checks.py", "checker", "exercises")
 
 GRADER = '''\
 """How the library reaches the grader, while a submission is graded."""
@@ -60,7 +61,7 @@ def references(topic: str) -> dict[str, str]:
     return {
         f"{exercise.reference.__module__}.{exercise.reference.__qualname__}": exercise.name
         for exercise in TOPICS[topic]
-        if not isinstance(exercise, Question) and not exercise.reference.__module__.startswith("course_lib.checks")
+        if not isinstance(exercise, Question) and not exercise.reference.__module__.startswith("course_lib.exercises")
     }
 
 
@@ -69,15 +70,16 @@ def write_view(topic: str, folder: Path) -> None:
     view = folder / "course_lib"
     asked = references(topic)
     view.mkdir(parents=True)
-    for path in sorted(LIBRARY.glob("*.py")):
-        if path.stem == "answers":
+    for path in sorted(LIBRARY.rglob("*.py")):
+        part = path.relative_to(LIBRARY)
+        if part.parts[0] in GRADERS_OWN:
             continue
-        names = {full.rsplit(".", 1)[1] for full in asked if full.startswith(f"course_lib.{path.stem}.")}
-        source = path.read_text(encoding="utf-8")
-        (view / path.name).write_text(_without(source, f"course_lib.{path.stem}", names), encoding="utf-8")
+        module = ".".join(("course_lib", *part.with_suffix("").parts))
+        names = {full.rsplit(".", 1)[1] for full in asked if full.rsplit(".", 1)[0] == module}
+        (view / part).parent.mkdir(exist_ok=True)
+        (view / part).write_text(_without(path.read_text(encoding="utf-8"), module, names), encoding="utf-8")
     (view / "grader.py").write_text(GRADER, encoding="utf-8")
-    (view / "checks").mkdir()
-    (view / "checks" / "__init__.py").write_text(CHECKS, encoding="utf-8")
+    (view / "checks.py").write_text(CHECKS, encoding="utf-8")
     metadata = folder / f"latent_course-{__version__}.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: latent-course\nVersion: {__version__}\n")

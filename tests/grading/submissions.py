@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from course_lib.checker.exercise import ClassExercise, Exercise, Question
 from course_lib.checks import TOPICS, find_exercise
 from grading.course import release_path, solution_path
-from grading.source import read_notebook
+from grading.release.source import read_notebook
 
 # A wrong answer that runs, takes the right inputs and gives the right shapes.
 WRONG = """

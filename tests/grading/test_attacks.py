@@ -16,9 +16,9 @@ from course_lib.checker.probes import HIDDEN
 from course_lib.checks import find_exercise, review
 from grading.course import ROOT
 from grading.grade import Job, grade
-from grading.repair import graded_names
+from grading.intake.repair import graded_names
+from grading.records.store import read_files
 from grading.sandbox.limits import Limits
-from grading.store import read_files
 
 TOPIC = "02_jensen_entropy_kl"
 HONEST = {"spread_prediction", "jensen_gap", "gaussian_entropy", "categorical_entropy", "linear_gaussian_posterior"}

@@ -12,7 +12,7 @@ from course_lib.answers import LocalAnswer
 from course_lib.checker.exercise import Exercise, Misconception
 from course_lib.checker.review import review_exercise
 from grading.course import ROOT
-from grading.source import expand
+from grading.release.source import expand
 
 
 def test_the_page_leads_to_a_working_exercise(monkeypatch):
@@ -31,7 +31,7 @@ def test_the_page_leads_to_a_working_exercise(monkeypatch):
     assert len(exercise.misconceptions) >= 5
 
     monkeypatch.setitem(checks.TOPICS, "99_new", (exercise,))
-    monkeypatch.setattr("grading.source.TOPICS", checks.TOPICS)
+    monkeypatch.setattr("grading.release.source.TOPICS", checks.TOPICS)
     notebook = expand("# %% [markdown]\n# {{points nats_to_bits}}\n\n" + cell, "99_new")
     markdown, answer, checking = notebook.cells
     assert markdown.source == "1 point"

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from course_lib.checks import TOPICS
 from grading.__main__ import app
-from grading.build import drift, execute, needs_execution
 from grading.course import NOTEBOOKS, ROOT, CourseError, find_topic, release_path, repository, solution_path, topics
-from grading.source import expand, hidden_seed, read_notebook, read_source
+from grading.release.build import drift, execute, needs_execution
+from grading.release.source import expand, hidden_seed, read_notebook, read_source
 
 every_topic = pytest.mark.parametrize("topic", topics())
 
@@ -62,7 +62,7 @@ def test_a_source_that_changed_is_noticed(monkeypatch):
     topic = topics()[0]
     changed = read_source(topic)
     changed.cells[1].source += "\n# changed"
-    monkeypatch.setattr("grading.build.read_source", lambda name: changed)
+    monkeypatch.setattr("grading.release.build.read_source", lambda name: changed)
     assert needs_execution(topic)
     assert "was not built from its source" in drift()[0]
 

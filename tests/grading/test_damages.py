@@ -15,8 +15,8 @@ from submissions import fill_in, untouched
 
 from course_lib.checks import find_exercise
 from grading.grade import GRADED, NOT_GRADED, REPAIRED, Job, grade
-from grading.reading import Handed, Unreadable, read_submission
-from grading.repair import graded_names, repair
+from grading.intake.reading import Handed, Unreadable, read_submission
+from grading.intake.repair import graded_names, repair
 
 SEEDS = dict.fromkeys(graded_names(TOPIC), 77)
 

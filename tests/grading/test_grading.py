@@ -23,15 +23,15 @@ from submissions import fill_in, graded, points, saved_by_colab, untouched
 
 from course_lib.checker.exercise import Question
 from course_lib.checks import review
-from grading.build import nbgrader_config
+from grading.batch.submissions import Settings, autograde, feedback, submissions
 from grading.course import ROOT, SOLUTIONS, CourseError, topics
 from grading.doctor import examine
-from grading.export import export
 from grading.grade import GRADED, NOT_GRADED, REPAIRED
-from grading.report import summarise, write_report
+from grading.records.export import export
+from grading.records.report import summarise, write_report
+from grading.records.store import Store
+from grading.release.build import nbgrader_config
 from grading.sandbox.limits import Limits
-from grading.store import Store
-from grading.submissions import Settings, autograde, feedback, submissions
 
 pytestmark = needs_sandbox
 SHORT = "00_start_here"
@@ -316,7 +316,7 @@ def test_the_doctor_finds_this_machine_fit_or_says_what_is_missing(tmp_path, mon
 RUN = """
 import sys
 from pathlib import Path
-from grading.submissions import Settings, autograde
+from grading.batch.submissions import Settings, autograde
 for outcome in autograde("{topic}", root=Path(sys.argv[1]), settings=Settings(workers=int(sys.argv[2]))):
     print(outcome.student, flush=True)
 """

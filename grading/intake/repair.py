@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 
 from course_lib.checks import TOPICS
 from grading.course import release_path
-from grading.reading import Cell, Handed
+from grading.intake.reading import Cell, Handed
 
 CHECK_CALL = re.compile(r"^\s*check\(\s*[\"'](\w+)[\"']\s*\)\s*(###.*)?$", re.DOTALL)
 FENCE = re.compile(r"^\s*```[\w]*\n(.*?)\n?```\s*$", re.DOTALL)

@@ -11,7 +11,7 @@ from typing import Any
 
 from course_lib.checks import find_exercise
 from grading.course import ROOT, release_path
-from grading.repair import graded_names
+from grading.intake.repair import graded_names
 
 
 def files_digest(files: dict[str, bytes], problem: str | None = None) -> str:
@@ -32,10 +32,9 @@ def machinery_digest() -> str:
 
 
 def _machinery() -> list[Path]:
-    checks = ROOT / "course_lib" / "checks"
-    engine = [checks / f"{name}.py" for name in ("compare", "diagnose", "exercise", "report", "review")]
-    grading = [ROOT / "grading" / f"{name}.py" for name in ("grade", "reading", "repair")]
-    return [ROOT / "course_lib" / "answers.py", *engine, *grading, *sorted((ROOT / "grading" / "sandbox").glob("*.py"))]
+    rooms = (ROOT / "course_lib" / "checker", ROOT / "grading" / "intake", ROOT / "grading" / "sandbox")
+    files = [path for room in rooms for path in sorted(room.glob("*.py"))]
+    return [ROOT / "course_lib" / "answers.py", ROOT / "grading" / "grade.py", *files]
 
 
 def release_digest(topic: str) -> str:

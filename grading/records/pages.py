@@ -9,9 +9,9 @@ from jinja2 import Environment, PackageLoader
 
 @cache
 def _environment() -> Environment:
-    return Environment(loader=PackageLoader("grading"), autoescape=True)
+    return Environment(loader=PackageLoader("grading.records"), autoescape=True)
 
 
 def render(template: str, **values: object) -> str:
-    """Return a template of ``grading/templates`` with its values filled in."""
+    """Return a template of ``grading/records/templates`` with its values filled in."""
     return _environment().get_template(template).render(**values)

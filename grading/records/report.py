@@ -13,9 +13,9 @@ from course_lib.checker.exercise import Question
 from course_lib.checks import find_exercise
 from grading.course import ROOT, find_topic
 from grading.grade import NOT_GRADED, REFERENCE
-from grading.pages import render
-from grading.repair import graded_names
-from grading.store import Store, write_whole
+from grading.intake.repair import graded_names
+from grading.records.pages import render
+from grading.records.store import Store, write_whole
 
 COLUMNS = ["student", "exercise", "points", "max_points", "status", "misconception", "seconds"]
 

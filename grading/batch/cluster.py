@@ -18,9 +18,9 @@ from distributed import Client, LocalCluster, as_completed
 from distributed.utils import get_mp_context
 
 from course_lib import __version__
+from grading.batch.remote import caller, course_plugin
 from grading.course import ROOT, CourseError
 from grading.grade import NOT_GRADED, Bench, Job, grade, one_thread
-from grading.remote import caller, course_plugin
 from grading.sandbox.limits import Limits
 
 WAITING_PER_WORKER = 3  # enough to keep a worker busy, few enough to keep submissions on disk until needed
@@ -73,7 +73,7 @@ def local_workers(count: int) -> Iterator[Client]:
     }
     with dask.config.set(settings):
         # Workers are forked from a server that has imported what grades, once for all of them.
-        get_mp_context().set_forkserver_preload(["distributed", "grading.cluster"])
+        get_mp_context().set_forkserver_preload(["distributed", "grading.batch.cluster"])
     with (
         dask.config.set(settings),
         LocalCluster(
@@ -113,7 +113,9 @@ def cluster_workers(address: str) -> Iterator[Client]:
 def course_archive() -> bytes:
     """Return the code that grades, as a zip file: no solutions, no submissions, no gradebook."""
     buffer = io.BytesIO()
-    patterns = ("course_lib/**/*", "grading/*.py", "grading/sandbox/*.py", "notebooks/*/*.ipynb")
+    # Room by room: what a class hands in lies in the same folder, and may hold any file.
+    rooms = [str(path.parent.relative_to(ROOT)) for path in ROOT.glob("grading/*/__init__.py")]
+    patterns = ("course_lib/**/*", "grading/*.py", *(f"{room}/*.py" for room in rooms), "notebooks/*/*.ipynb")
     paths = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in paths:
@@ -127,7 +129,7 @@ def course_archive() -> bytes:
 def grade_with(client: Client, jobs: Iterable[Job]) -> Iterator[dict[str, Any]]:
     """Grade jobs on a client's workers and yield the results as they come; none is ever missing."""
     asked = ((asdict(job),) for job in jobs)
-    for (job,), result in calls_with(client, "grading.cluster", "grade_on_worker", asked):
+    for (job,), result in calls_with(client, "grading.batch.cluster", "grade_on_worker", asked):
         if isinstance(result, Exception):
             why = f"infrastructure: a worker failed ({type(result).__name__}: {str(result)[:300]})"
             yield {"student": job["student"], "topic": job["topic"], "state": NOT_GRADED, "why": why, "repairs": []}

@@ -16,7 +16,7 @@ from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config, PyFileConfigLoader
 
 from grading.course import NOTEBOOKS, ROOT, SOLUTIONS, CourseError, release_path, solution_path, topics
-from grading.source import read_notebook, read_source
+from grading.release.source import read_notebook, read_source
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_SECONDS = 300

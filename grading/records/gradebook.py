@@ -10,8 +10,8 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.utils import parse_utc
 from traitlets.config import Config
 
-from grading.build import generate
 from grading.course import CourseError
+from grading.release.build import generate
 
 
 def open_gradebook(config: Config) -> Gradebook:

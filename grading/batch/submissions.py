@@ -13,18 +13,18 @@ from typing import Any
 from nbgrader.apps import NbGraderAPI
 
 from course_lib.checks import find_exercise
-from grading.build import nbgrader_config
-from grading.cluster import calls_with, cluster_workers, grade_here, grade_with, local_workers
+from grading.batch.cluster import calls_with, cluster_workers, grade_here, grade_with, local_workers
 from grading.course import ROOT, CourseError, find_topic
-from grading.digests import files_digest, machinery_digest, release_digest, tests_digests
 from grading.grade import NOT_GRADED, Job
-from grading.gradebook import Recorder, ensure_assignment, open_gradebook, read_timestamp
-from grading.pages import render
-from grading.repair import graded_names
+from grading.intake.repair import graded_names
+from grading.records.digests import files_digest, machinery_digest, release_digest, tests_digests
+from grading.records.gradebook import Recorder, ensure_assignment, open_gradebook, read_timestamp
+from grading.records.pages import render
+from grading.records.store import Store, read_files, write_whole
+from grading.release.build import nbgrader_config
+from grading.release.source import hidden_seed
 from grading.sandbox.bubblewrap import find_bubblewrap
 from grading.sandbox.limits import Limits
-from grading.source import hidden_seed
-from grading.store import Store, read_files, write_whole
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Invalid|Missing)\w*:")
@@ -241,7 +241,7 @@ def feedback(name: str, students: list[str] | None = None, root: Path = ROOT, wo
     chosen = [(topic, student, str(root)) for student in submissions(topic, students, root)]
     if workers > 1 and len(chosen) > FEW:
         with local_workers(workers) as client:
-            for (_, student, _), problem in calls_with(client, "grading.submissions", "write_feedback", chosen):
+            for (_, student, _), problem in calls_with(client, "grading.batch.submissions", "write_feedback", chosen):
                 yield Outcome(topic, student, problem=None if problem is None else str(problem))
     else:
         for given in chosen:

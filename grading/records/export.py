@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.build import nbgrader_config
 from grading.course import ROOT, CourseError
 from grading.grade import NOT_GRADED
-from grading.gradebook import open_gradebook
-from grading.store import Store, write_whole
+from grading.records.gradebook import open_gradebook
+from grading.records.store import Store, write_whole
+from grading.release.build import nbgrader_config
 
 NOT_HANDED_IN = "not handed in"
 

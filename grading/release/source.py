@@ -30,7 +30,7 @@ import importlib.util, os, subprocess, sys
 from pathlib import Path
 
 if importlib.util.find_spec("course_lib") is None:
-    clone = [p for p in Path.cwd().parents if (p / "course_lib" / "checks").is_dir()]
+    clone = [p for p in Path.cwd().parents if (p / "course_lib" / "checks.py").is_file()]
     source = os.environ.get("LATENT_COURSE_SOURCE") or (str(clone[0]) if clone else "git+{repository}")
     print("Installing the course, about a minute the first time ...")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", source]
@@ -74,7 +74,7 @@ def expand(text: str, topic: str) -> NotebookNode:
         try:
             exercise = find_exercise(name, topic)
         except KeyError as error:
-            raise CourseError(f"{topic}: {error.args[0]}. Declare it in course_lib/checks first.") from None
+            raise CourseError(f"{topic}: {error.args[0]}. Declare it in course_lib/exercises first.") from None
         named.append(name)
         cells += _exercise_cells(cell, exercise, topic)
     declared = [exercise.name for exercise in TOPICS.get(topic, ())]

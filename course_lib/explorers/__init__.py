@@ -1,0 +1,23 @@
+"""Pictures with sliders, one file for each notebook's: ``explorers.bound`` in a cell shows one."""
+
+from __future__ import annotations
+
+from course_lib.explorers.amortized_inference import amortization
+from course_lib.explorers.explorer import Explorer
+from course_lib.explorers.jensen_entropy_kl import bound, jensen
+from course_lib.explorers.latent_variable_models import monte_carlo
+from course_lib.explorers.policy_gradient_vs_reparameterization import gradients
+from course_lib.explorers.start_here import underflow
+from course_lib.explorers.variational_autoencoder import plane
+from course_lib.explorers.variational_inference import ascent
+
+EXPLORERS: dict[str, Explorer] = {
+    "underflow": underflow,
+    "monte_carlo": monte_carlo,
+    "jensen": jensen,
+    "bound": bound,
+    "ascent": ascent,
+    "amortization": amortization,
+    "gradients": gradients,
+    "plane": plane,
+}

@@ -1,0 +1,89 @@
+"""The explorer of notebook 03: q climbs."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_lib.distributions import LOG_2PI
+from course_lib.explorers.explorer import Explorer, Slider
+from course_lib.explorers.jensen_entropy_kl import FLOOR, bound_and_gap, two_peaked_log_joint
+from course_lib.plots import BLACK, BLUE, RED, SKY, label, new_figure
+
+_CLIMB_NOISE = 256
+
+
+def _climb_eps() -> Tensor:
+    """Noise that stands for N(0, 1): its quantiles, so that a step has no noise of its own."""
+    levels = (torch.arange(_CLIMB_NOISE, dtype=torch.float64) + 0.5) / _CLIMB_NOISE
+    return (2**0.5) * torch.special.erfinv(2 * levels - 1)
+
+
+def climb(steps: int, step_size: float, start: float) -> tuple[list[float], list[float]]:
+    """Return mu and log_sigma after each step of ascent on the two-peaked picture's bound."""
+    eps = _climb_eps()
+    mu = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    log_sigma = torch.tensor(math.log(0.5), dtype=torch.float64, requires_grad=True)
+    path: tuple[list[float], list[float]] = ([start], [math.log(0.5)])
+    for _ in range(steps):
+        bound = two_peaked_log_joint(mu + log_sigma.exp() * eps).mean() + log_sigma
+        d_mu, d_log_sigma = torch.autograd.grad(bound, (mu, log_sigma))
+        mu = (mu + step_size * d_mu).detach().clamp(-20, 20).requires_grad_()
+        log_sigma = (log_sigma + step_size * d_log_sigma).detach().clamp(-8, 3).requires_grad_()
+        path[0].append(mu.item())
+        path[1].append(log_sigma.item())
+    return path
+
+
+def draw_ascent(steps: int, step_size: float, start: float) -> tuple[Figure, str]:
+    """Show q after each step of gradient ascent over a posterior with two peaks, and the bound it reaches."""
+    mus, log_sigmas = climb(steps, step_size, start)
+    bounds = [bound_and_gap(mu, math.exp(ls)) for mu, ls in zip(mus, log_sigmas, strict=True)]
+    log_evidence = bounds[0][2]
+    z = torch.linspace(-5, 5, 500, dtype=torch.float64)
+
+    figure, (left, right) = new_figure(2, width=4.6, height=3.7)
+    posterior = (two_peaked_log_joint(z) - log_evidence).exp()
+    left.fill_between(z, posterior, color=SKY, alpha=0.45, lw=0, label="posterior p(z|x)")
+    for i in sorted({0, *range(0, steps, max(1, steps // 6)), steps}):
+        sigma = math.exp(log_sigmas[i])
+        q = (-0.5 * ((z - mus[i]) / sigma) ** 2 - math.log(sigma) - 0.5 * LOG_2PI).exp()
+        last = i == steps
+        left.plot(
+            z,
+            q,
+            color=RED if last else BLACK,
+            lw=2.4 if last else 0.9,
+            ls="-" if last else ":",
+            label=f"q after {steps} steps" if last else "earlier q" if i == 0 else None,
+        )
+    left.set_ylim(0, 1.6)
+    sigma = math.exp(log_sigmas[-1])
+    label(left, f"q = N({mus[-1]:.2f}, {sigma:.2f}) after {steps} steps", "latent z", "density")
+    left.legend(frameon=False, fontsize=8.5, loc="upper left")
+
+    shown = [max(b[0], FLOOR) for b in bounds]
+    right.plot(range(steps + 1), shown, ".-", color=BLUE, lw=1.8, label="ELBO")
+    right.axhline(log_evidence, color=BLACK, lw=1.8, label=f"log p(x) = {log_evidence:.2f}")
+    right.set_ylim(FLOOR, log_evidence + 0.8)
+    label(right, f"What is left: D_KL(q‖p(z|x)) = {bounds[-1][1]:.2f} nats", "step", "nats")
+    right.legend(frameon=False, fontsize=8.5, loc="lower right")
+    alt = (
+        f"Left: q climbing over a posterior with two peaks, from mean {start:.1f} to mean {mus[-1]:.2f} and standard deviation "
+        f"{sigma:.2f} in {steps} steps. Right: the ELBO after each step, from {bounds[0][0]:.2f} to {bounds[-1][0]:.2f}; "
+        f"log p(x) is {log_evidence:.2f}."
+    )
+    return figure, alt
+
+
+ascent = Explorer(
+    draw_ascent,
+    {
+        "steps": Slider("steps of ascent", start=25, low=0, high=80, step=1),
+        "step_size": Slider("step size", start=0.03, low=0.01, high=0.6, step=0.01),
+        "start": Slider("μ at the start", start=2.8, low=-3.0, high=3.0, step=0.1),
+    },
+)

@@ -1,0 +1,1 @@
+"""What is kept and told: results on disk, digests, gradebook, report, pages, export."""

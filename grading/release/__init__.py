@@ -1,0 +1,1 @@
+"""From a source to the notebook that students get: source, build, preprocessors."""
