@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib.explorers import EXPLORERS, bound_and_gap
+from course_lib.explorers import EXPLORERS
+from course_lib.explorers.jensen_entropy_kl import bound_and_gap
 from course_lib.plots import CYCLE, Picture, draw_images, label, new_figure, render_png, tile
 
 named = pytest.mark.parametrize("explorer", EXPLORERS.values(), ids=EXPLORERS.keys())

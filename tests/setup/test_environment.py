@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -72,34 +71,6 @@ def test_the_library_alone_needs_neither_nbgrader_nor_jupyterlab():
 def test_importing_the_library_is_quick_for_a_reader_without_torchvision():
     code = "import sys, course_lib.checks; sys.exit('torchvision' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd="/")
-
-
-def test_a_module_imports_only_those_before_it_in_the_order_of_the_lecture():
-    order = [
-        "answers",
-        "devices",
-        "data",
-        "distributions",
-        "mixtures",
-        "bounds",
-        "per_point",
-        "amortized",
-        "gradients",
-        "vae",
-        "training",
-        "digit_model",
-        "linear_gaussian",
-        "plots",
-        "patients",
-        "explorers",
-    ]
-    for path in (ROOT / "course_lib").glob("*.py"):
-        used = re.findall(r"from course_lib\.(\w+)", path.read_text())
-        if path.stem in order:
-            assert all(order.index(name) < order.index(path.stem) for name in used), path.name
-        assert "checks" not in used, path.name
-    for path in (ROOT / "course_lib").rglob("*.py"):
-        assert not re.search(r"(from|import) grading", path.read_text()), path.name
 
 
 def bootstrap(root: Path, *, python: str = sys.executable, **environment: str) -> subprocess.CompletedProcess[str]:
