@@ -30,8 +30,8 @@ from rich.table import Table
 from course_lib.checker.exercise import Question
 from course_lib.checks import find_exercise
 from grading.course import ROOT, SOLUTIONS, find_topic, release_path, solution_path
-from grading.grade import NOT_GRADED
 from grading.intake.repair import graded_names
+from grading.job import NOT_GRADED
 from grading.records.store import Store
 from grading.release.source import read_notebook
 

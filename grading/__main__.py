@@ -18,7 +18,7 @@ from sqlalchemy.exc import SAWarning
 from grading.batch import submissions as submitted
 from grading.course import ROOT, CourseError, find_topic, topics
 from grading.doctor import examine
-from grading.grade import GRADED, NOT_GRADED
+from grading.job import GRADED, NOT_GRADED
 from grading.records import export as exporting
 from grading.records.report import write_report
 from grading.release import build as building

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.course import ROOT, CourseError, topics
-from grading.grade import Bench, Job
+from grading.grade import Bench
+from grading.job import Job
 from grading.records.gradebook import open_gradebook
 from grading.release.build import nbgrader_config
 from grading.sandbox.bubblewrap import UNSAFE, SandboxError, own_user_namespace

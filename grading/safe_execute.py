@@ -14,9 +14,9 @@ from traitlets import Bool, List, Unicode
 
 from grading.batch.cluster import grade_here
 from grading.course import CourseError, topics
-from grading.grade import NOT_GRADED, Job
 from grading.intake.reading import read_submission
 from grading.intake.repair import graded_names, repair
+from grading.job import NOT_GRADED, Job
 from grading.release.source import hidden_seed
 from grading.sandbox.bubblewrap import find_bubblewrap
 from grading.sandbox.limits import Limits

@@ -20,7 +20,8 @@ from distributed.utils import get_mp_context
 from course_lib import __version__
 from grading.batch.remote import caller, course_plugin
 from grading.course import ROOT, CourseError
-from grading.grade import NOT_GRADED, Bench, Job, grade, one_thread
+from grading.grade import Bench, grade, one_thread
+from grading.job import NOT_GRADED, Job
 from grading.sandbox.limits import Limits
 
 WAITING_PER_WORKER = 3  # enough to keep a worker busy, few enough to keep submissions on disk until needed

@@ -15,8 +15,8 @@ from nbgrader.apps import NbGraderAPI
 from course_lib.checks import find_exercise
 from grading.batch.cluster import calls_with, cluster_workers, grade_here, grade_with, local_workers
 from grading.course import ROOT, CourseError, find_topic
-from grading.grade import NOT_GRADED, Job
 from grading.intake.repair import graded_names
+from grading.job import NOT_GRADED, Job
 from grading.records.digests import files_digest, machinery_digest, release_digest, tests_digests
 from grading.records.gradebook import Recorder, ensure_assignment, open_gradebook, read_timestamp
 from grading.records.pages import render

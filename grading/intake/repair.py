@@ -58,6 +58,11 @@ class Step:
     place: Place | None = None
     defines: tuple[str, ...] = ()
 
+    @property
+    def is_released(self) -> bool:
+        """Whether it stands as it was released."""
+        return self.place is not None and self.source.strip() == self.place.source.strip()
+
 
 @dataclass(frozen=True)
 class Repaired:

@@ -14,7 +14,7 @@ SIGNS = {
     r"\b(subprocess|multiprocessing|pty)\b": "starts other programs",
     r"\b(socket|urllib|requests|http)\b\.?\w*\(": "uses the network",
     r"\b(gradebook|hidden_seed|autograded|HIDDEN TESTS|nbgrader)\b": "names parts of the grader",
-    r"\bcourse_lib\.(checks|grader)\.\w|find_exercise": "reaches for the checks",
+    r"\bcourse_lib\.(checks|checker|exercises|grader)\.\w|from course_lib\.(checker|exercises)\b|find_exercise": "reaches for the checks",
     r"\bgc\.get_objects\b|\bsys\._getframe\b|\binspect\.(stack|currentframe|getsource)": "looks into the running program",
     r"\b(pickle|marshal|ctypes)\b": "handles code as data",
     r"/proc/|/etc/passwd|\.\./\.\.": "names files outside its folder",

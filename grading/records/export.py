@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.course import ROOT, CourseError
-from grading.grade import NOT_GRADED
+from grading.job import NOT_GRADED
 from grading.records.gradebook import open_gradebook
 from grading.records.store import Store, write_whole
 from grading.release.build import nbgrader_config

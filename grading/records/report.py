@@ -12,8 +12,8 @@ from typing import Any
 from course_lib.checker.exercise import Question
 from course_lib.checks import find_exercise
 from grading.course import ROOT, find_topic
-from grading.grade import NOT_GRADED, REFERENCE
 from grading.intake.repair import graded_names
+from grading.job import NOT_GRADED, REFERENCE
 from grading.records.pages import render
 from grading.records.store import Store, write_whole
 

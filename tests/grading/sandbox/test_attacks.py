@@ -15,8 +15,9 @@ from submissions import solved_cells, untouched
 from course_lib.checker.probes import HIDDEN
 from course_lib.checks import find_exercise, review
 from grading.course import ROOT
-from grading.grade import Job, grade
+from grading.grade import grade
 from grading.intake.repair import graded_names
+from grading.job import Job
 from grading.records.store import read_files
 from grading.sandbox.limits import Limits
 

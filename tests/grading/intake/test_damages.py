@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from submissions import fill_in, untouched
 
 from course_lib.checks import find_exercise
-from grading.grade import GRADED, NOT_GRADED, REPAIRED, Job, grade
+from grading.grade import grade
 from grading.intake.reading import Handed, Unreadable, read_submission
 from grading.intake.repair import graded_names, repair
+from grading.job import GRADED, NOT_GRADED, REPAIRED, Job
 
 SEEDS = dict.fromkeys(graded_names(TOPIC), 77)
 

@@ -1,0 +1,120 @@
+"""Checking a submission's answers where they live: as the student did, and on inputs that the student has not seen."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from course_lib.answers import AnswerFailed
+from course_lib.checker.exercise import Question
+from course_lib.checker.report import Report
+from course_lib.checker.review import ON_OTHERS, review_answer
+from course_lib.checks import find_exercise
+from grading.intake.repair import Repaired
+from grading.job import REFERENCE, Job
+from grading.sandbox.host import CellRun, Sandbox
+from grading.sandbox.peer import Raised
+from grading.sandbox.session import Session
+from grading.sandbox.wire import WireError
+
+REFERENCE_USED = (
+    "This answer calls course_lib's own solution of this very exercise, which earns nothing. The library may be used "
+    "for what earlier notebooks built; here, write it yourself."
+)
+
+
+class Checks:
+    """The reports on a submission's answers, the best of each.
+
+    Attributes:
+        reports: by exercise.
+        seconds: what checking took.
+    """
+
+    def __init__(self, job: Job, repaired: Repaired, session: Session) -> None:
+        self.reports: dict[str, dict[str, Any]] = dict(job.known)
+        self.seconds = 0.0
+        self._job, self._repaired, self._session = job, repaired, session
+        self._checked_at: dict[str, int] = {}
+
+    def right(self, name: str) -> bool:
+        return name in self.reports and self.reports[name]["status"] == "right"
+
+    def check(self, name: str, index: int) -> None:
+        """Check an answer as the student did, after the cell of that number."""
+        report = self._report(name)
+        old = self.reports.get(name)
+        if old is None or report["status"] == "right" or old["status"] == "unanswered":
+            self.reports[name] = report
+            self._checked_at[name] = index
+
+    def check_hidden(self, name: str) -> None:
+        """Check a right answer on inputs that the student has not seen."""
+        if isinstance(find_exercise(name, self._job.topic), Question):
+            return
+        seen, index = self.reports[name], self._checked_at[name]
+        hidden = self._report(name, self._job.seeds[name])
+        if hidden["status"] != "right" and self._session.has_run_after(index):
+            # A later cell may have changed what the answer uses: it counts as it was at its check.
+            with self._session.as_it_was(index):
+                hidden = self._report(name, self._job.seeds[name])
+        if hidden["status"] != "right":
+            self.reports[name] = hidden
+        self.reports[name]["seconds"] = round(seen["seconds"] + hidden["seconds"], 3)
+        self.reports[name]["memory_mb"] = max(seen["memory_mb"], hidden["memory_mb"])
+
+    def _report(self, name: str, seed: int | None = None) -> dict[str, Any]:
+        began = time.monotonic()
+        sandbox = self._session.alive()
+        report = self._review(sandbox, name, seed)
+        if sandbox is not None and sandbox.lost in ("gone", "memory", "processes"):
+            # What ended the process may not have been this answer; a loop that never ends was.
+            sandbox = self._session.alive()
+            report = self._review(sandbox, name, seed)
+        if sandbox is not None and sandbox.used_reference and not report.passed:
+            report = Report(name, 0, report.max_points, "wrong", (REFERENCE_USED,), misconception=REFERENCE)
+        memory = sandbox.memory_mb() if sandbox is not None and not sandbox.lost else 0.0
+        seconds = round(time.monotonic() - began, 3)
+        self.seconds += seconds
+        return {**_as_dict(report), "seconds": seconds, "memory_mb": round(memory, 1)}
+
+    def _review(self, sandbox: Sandbox | None, name: str, seed: int | None) -> Report:
+        if sandbox is None:
+            says = "The notebook's time was over, or its kernel died too often, before this answer could be checked."
+            return self._unanswered(name, says)
+        exercise = find_exercise(name, self._job.topic)
+        try:
+            answer = sandbox.begin(name, again=seed is not None)
+            if answer is None:
+                return self._unanswered(name, f"There is no {name} in the notebook that was handed in.")
+            return review_answer(exercise, answer, seed)
+        except AnswerFailed as failed:
+            return Report(name, 0, exercise.points, "wrong", (failed.says if seed is None else ON_OTHERS,))
+        except (Raised, WireError):
+            says = f"The process of {name} answers the grader with nonsense."
+            return Report(name, 0, exercise.points, "wrong", (says,))
+
+    def _unanswered(self, name: str, says: str) -> Report:
+        failed = [
+            f"Its cell failed with {cell.error}: {_first_error(cell)}"
+            for index, cell in self._session.ran
+            if name in self._repaired.steps[index].defines and cell.error
+        ]
+        return Report(name, 0, find_exercise(name, self._job.topic).points, "unanswered", (says, *failed[:1]))
+
+
+def _first_error(cell: CellRun) -> str:
+    return next((str(out["evalue"])[:200] for out in cell.outputs if out["output_type"] == "error"), "")
+
+
+def _as_dict(report: Report) -> dict[str, Any]:
+    return {
+        "name": report.exercise,
+        "points": report.points,
+        "max_points": report.max_points,
+        "status": report.status,
+        "sentences": list(report.sentences),
+        "misconception": report.misconception,
+        "text": str(report),
+        "html": report._repr_html_(),
+    }

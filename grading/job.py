@@ -1,0 +1,37 @@
+"""What goes into grading one submission and what may come out: data, so that it can happen on any machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from grading.sandbox.limits import Limits
+
+GRADED, REPAIRED, NOT_GRADED = "graded", "graded after repair", "not graded"
+REFERENCE = "the course's own solution"  # the misconception of an answer that calls it
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission to be graded.
+
+    Attributes:
+        files: the submission's files by name.
+        seeds: the seed of the hidden tests, by exercise.
+        only: the exercises to check; all by default.
+        unsafe: without a sandbox.
+        show_hidden: name the hidden tests in the graded notebook.
+        problem: why its files cannot be read.
+        known: reports of exercises that need not be checked again.
+    """
+
+    topic: str
+    student: str
+    files: dict[str, bytes]
+    seeds: dict[str, int]
+    limits: Limits = field(default_factory=Limits)
+    only: tuple[str, ...] | None = None
+    unsafe: bool = False
+    show_hidden: bool = False
+    problem: str | None = None
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)

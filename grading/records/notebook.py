@@ -1,0 +1,81 @@
+"""The graded notebook: the answers, under each what its check says, and before them a summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nbformat
+from nbconvert.preprocessors.sanitize import SanitizeHTML
+from nbformat import NotebookNode
+
+from grading.intake.repair import Repaired
+from grading.job import Job
+from grading.sandbox.host import CellRun
+
+
+def graded_notebook(
+    job: Job, repaired: Repaired, ran: list[tuple[int, CellRun]], reports: dict[str, dict[str, Any]], first: str
+) -> NotebookNode:
+    """Return the notebook as graders and students see it: the answers, and under each what its check says.
+
+    Args:
+        ran: the cells that ran, by number.
+        reports: by exercise.
+        first: the Markdown of the first cell.
+    """
+    notebook = repaired.notebook()
+    outputs = dict(ran)
+    sanitize = SanitizeHTML(enabled=True)
+    for index, (cell, step) in enumerate(zip(notebook.cells, repaired.steps, strict=True)):
+        if cell.cell_type == "markdown":
+            if not step.is_released:
+                sanitize.preprocess_cell(cell, {}, index)
+        elif step.place and step.place.exercise and step.place.role == "check":
+            cell.source = _check_source(job, step.place.exercise, step.place.source)
+            report = reports.get(step.place.exercise)
+            cell.outputs = _report_outputs(report) if report else []
+        elif index in outputs and not (step.place and step.place.role == "show"):
+            cell.outputs = [nbformat.from_dict(out) for out in outputs[index].outputs]
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(first, id="grading-summary"))
+    return notebook
+
+
+def _check_source(job: Job, name: str, source: str) -> str:
+    if not job.show_hidden or name not in job.seeds:
+        return source
+    return f'{source}\ncheck("{name}", seed={job.seeds[name]})  # the hidden test'
+
+
+def _report_outputs(report: dict[str, Any]) -> list[NotebookNode]:
+    """Return the outputs by which nbgrader reads the points: an error is none, anything else all."""
+    data = {"text/plain": report["text"], "text/html": report["html"]}
+    shown = nbformat.v4.new_output("display_data", data=data)
+    if report["status"] == "right":
+        return [shown]
+    headline = report["text"].splitlines()[0].lstrip("✓✗… ")
+    failed = nbformat.v4.new_output("error", ename="CheckFailed", evalue=headline, traceback=[headline])
+    return [shown, failed]
+
+
+def summary(result: dict[str, Any]) -> str:
+    """Return the first cell of a graded notebook: points, what was repaired, time and memory."""
+    reports = result["exercises"].values()
+    earned, total = (sum(report[key] for report in reports) for key in ("points", "max_points"))
+    words = {"right": "right", "wrong": "not right yet", "unanswered": "not answered"}
+    rows = "\n".join(
+        f"| `{r['name']}` | {words[r['status']]} | {r['points']} / {r['max_points']} | {r['seconds']:.2f} s | {r['memory_mb']:.0f} MB |"
+        for r in reports
+    )
+    repairs = "".join(f"\n- {_plain(sentence)}" for sentence in result["repairs"])
+    said = f"\n\nBefore grading, the file was mended; this cost no points:\n{repairs}" if repairs else ""
+    return (
+        f"## Graded: {earned} of {total} points\n\n| exercise | result | points | checked in | memory added |\n| :--- | :--- | ---: | ---: | ---: |\n{rows}\n\n"
+        f"The notebook ran in {result['seconds']:.1f} s and needed up to {result['memory_mb']:.0f} MB of memory, beyond the libraries.{said}"
+    )
+
+
+def _plain(text: str) -> str:
+    """Keep a file's name from becoming Markdown or HTML."""
+    return "".join(
+        f"\\{c}" if c in "\\`*_{}[]()#|!~" else {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(c, c) for c in text
+    )

@@ -1,0 +1,101 @@
+"""A submission's process, as often as it needs one: a sandbox that has died is replaced, and what ran in it runs again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from grading.sandbox.host import CellRun, Sandbox
+from grading.sandbox.limits import Limits
+
+
+class Session:
+    """The sandboxes of one submission, one at a time.
+
+    Attributes:
+        ran: every cell that ran, by its number in the notebook, and what became of it.
+        lost: why sandboxes died, in order.
+        culprits: the cells that a sandbox died of, with why.
+        start_seconds, cell_seconds: what starting and running took.
+    """
+
+    def __init__(self, start: Callable[[], Sandbox], files: dict[str, bytes], limits: Limits) -> None:
+        self.ran: list[tuple[int, CellRun]] = []
+        self.lost: list[str] = []
+        self.culprits: dict[int, str] = {}
+        self.start_seconds = self.cell_seconds = 0.0
+        self._start, self._files, self._limits = start, files, limits
+        self._end = time.monotonic() + limits.notebook_seconds
+        self._starts = 0
+        self._cells: list[tuple[int, str]] = []  # what a fresh sandbox runs first
+        self._sandbox: Sandbox | None = None
+
+    def open(self) -> None:
+        """Start a sandbox and run in it what ran before.
+
+        Raises:
+            SandboxError, CourseError: it cannot be started here.
+        """
+        began = time.monotonic()
+        self._starts += 1
+        self._sandbox = self._start()
+        if self._files:
+            self._sandbox.send_files(self._files)
+        for _, source in self._cells:
+            if self._sandbox.run(source).lost:
+                break
+        self.start_seconds += time.monotonic() - began
+
+    def close(self) -> None:
+        if self._sandbox:
+            if self._sandbox.lost:
+                self.lost.append(self._sandbox.lost)
+            self._sandbox.close()
+            self._sandbox = None
+
+    def alive(self) -> Sandbox | None:
+        """Return a sandbox that runs, a fresh one where the last has died; None when there is no time for another."""
+        if self._sandbox and not self._sandbox.lost and time.monotonic() < self._end:
+            return self._sandbox
+        self.close()
+        if time.monotonic() >= self._end or self._starts > self._limits.restarts:
+            return None
+        self.open()
+        return self._sandbox if self._sandbox and not self._sandbox.lost else None
+
+    def run(self, index: int, source: str) -> None:
+        """Run a cell; one that a sandbox dies of does not run again."""
+        began = time.monotonic()
+        sandbox = self.alive()
+        if sandbox is None:
+            return
+        cell = sandbox.run(source)
+        self.cell_seconds += time.monotonic() - began
+        self.ran.append((index, cell))
+        if cell.lost:
+            self.culprits[index] = cell.lost
+        else:
+            self._cells.append((index, source))
+
+    def has_run_after(self, index: int) -> bool:
+        """Whether a later cell has run in the present sandbox."""
+        return any(later > index for later, _ in self._cells)
+
+    def begin_again(self, cells: list[tuple[int, str]]) -> None:
+        """Go on in a fresh sandbox in which these cells, and no others, have run."""
+        self.close()
+        self._starts = 0
+        self._cells = cells
+
+    @contextmanager
+    def as_it_was(self, index: int) -> Iterator[None]:
+        """Go back, for a while, to a sandbox in which no cell after ``index`` has run."""
+        everything = self._cells
+        self.close()
+        self._cells = [(number, source) for number, source in everything if number <= index]
+        try:
+            yield
+        finally:
+            self.close()
+            self._cells = everything
