@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import linecache
 import numbers
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import Module
+
+from course_lib.time_limits import OutOfTime, call_within
 
 PACKAGE = Path(__file__).parent
 OURS: tuple[str, ...] = (str(PACKAGE), str(PACKAGE.parent / "grading"))
@@ -68,10 +67,6 @@ class AnswerFailed(Exception):
     def __init__(self, kind: str, says: str, line: str | None = None, error: str | None = None) -> None:
         super().__init__(says)
         self.kind, self.says, self.line, self.error = kind, says, line, error
-
-
-class OutOfTime(BaseException):
-    """Raised in the student's code when its time is over; no ``except Exception`` swallows it."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +116,7 @@ class LocalAnswer:
         """Call something of the student's within what is left of the time; raises :class:`AnswerFailed`."""
         start = time.monotonic()
         try:
-            with time_limit(max(self._seconds_left, 0.01)):
-                return function(*args)
+            return call_within(max(self._seconds_left, 0.01), function, *args)
         except NotImplementedError:
             raise AnswerFailed("unanswered", f"{self.name} is not written yet.") from None
         except KeyboardInterrupt:
@@ -258,26 +252,3 @@ def _tensor(part: Any) -> Tensor:
         "Normal": " That is a distribution; one of its methods gives the value.",
     }.get(type_name(part), "")
     raise AnswerFailed("type", f"The result is {_describe_type(part)}, not a tensor.{remedy}")
-
-
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise :class:`OutOfTime` inside the block after ``seconds``, where the platform can.
-
-    Only the main thread of a Unix process can be interrupted so; elsewhere there is no limit.
-    """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise OutOfTime
-
-    previous: Callable[..., Any] | int | None = signal.signal(signal.SIGALRM, stop)
-    # The alarm repeats, so that a student's `except BaseException` cannot swallow the only one.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)

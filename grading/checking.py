@@ -52,11 +52,11 @@ class Checks:
         """Check a right answer on inputs that the student has not seen."""
         if isinstance(find_exercise(name, self._job.topic), Question):
             return
-        seen, index = self.reports[name], self._checked_at[name]
+        seen = self.reports[name]
         hidden = self._report(name, self._job.seeds[name])
-        if hidden["status"] != "right" and self._session.has_run_after(index):
+        if hidden["status"] != "right" and self._session.has_run_after(self._checked_at[name]):
             # A later cell may have changed what the answer uses: it counts as it was at its check.
-            with self._session.as_it_was(index):
+            with self._session.as_it_was(self._checked_at[name]):
                 hidden = self._report(name, self._job.seeds[name])
         if hidden["status"] != "right":
             self.reports[name] = hidden

@@ -6,7 +6,6 @@ import atexit
 import hashlib
 import io
 import os
-import resource
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -32,6 +31,8 @@ _bench: Bench | None = None
 
 def grade_here(job: dict[str, Any]) -> dict[str, Any]:
     """Grade a job in this process; on a worker, called by name."""
+    import resource  # not on Windows, where notebooks can be built all the same
+
     global _bench
     if _bench is None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # students' answers run on the CPU, and so do the references
@@ -48,6 +49,8 @@ def grade_here(job: dict[str, Any]) -> dict[str, Any]:
 
 def grade_on_worker(job: dict[str, Any]) -> dict[str, Any]:
     """Grade a job on a worker process, which nothing may make too large."""
+    import resource
+
     if _bench is None:
         with open("/proc/self/statm") as file:
             now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")

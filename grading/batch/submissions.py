@@ -23,7 +23,7 @@ from grading.records.pages import render
 from grading.records.store import Store, read_files, write_whole
 from grading.release.build import nbgrader_config
 from grading.release.source import hidden_seed
-from grading.sandbox.bubblewrap import find_bubblewrap
+from grading.sandbox.bubblewrap import find_bubblewrap, require_linux
 from grading.sandbox.limits import Limits
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -107,8 +107,10 @@ def autograde(
     settings = settings or Settings()
     topic = find_topic(name)
     chosen = submissions(topic, students, root)
-    if not settings.unsafe and settings.scheduler is None:
-        find_bubblewrap()
+    if settings.scheduler is None:
+        require_linux()
+        if not settings.unsafe:
+            find_bubblewrap()
     config = nbgrader_config(root)
     batch = _Batch(topic, root, settings)
     with ExitStack() as stack:

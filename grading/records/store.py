@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -59,6 +58,8 @@ class Store:
         Raises:
             CourseError: another run is at it.
         """
+        import fcntl  # not on Windows, where notebooks can be built all the same
+
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("w") as file:
             try:

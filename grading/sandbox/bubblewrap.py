@@ -19,12 +19,26 @@ UNSAFE = (
     "submissions, the gradebook, your home directory. Install it (Debian, Ubuntu: apt install bubblewrap; Fedora: dnf "
     "install bubblewrap), or, on a machine where nothing can be lost, grade with --unsafe-no-sandbox."
 )
+ELSEWHERE = (
+    "grading runs on Linux, whose kernel makes the sandbox; this is {platform}. Grade on a Linux machine, in a virtual one, or "
+    "in WSL 2. Building notebooks works here."
+)
 SHARED = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/fonts", "/etc/mime.types")
 START_SECONDS = 20
 
 
 class SandboxError(Exception):
     """A sandbox could not be set up: infrastructure, never the student's fault."""
+
+
+def require_linux() -> None:
+    """Raise where submissions cannot be run.
+
+    Raises:
+        CourseError: this is another system; the message says where to go.
+    """
+    if sys.platform != "linux":
+        raise CourseError(ELSEWHERE.format(platform=sys.platform))
 
 
 def find_bubblewrap() -> str:

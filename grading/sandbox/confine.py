@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-import resource
 import signal
 from collections.abc import Iterable
+from typing import Any
 
 from grading.sandbox.wire import MEGABYTE
 
@@ -20,7 +20,7 @@ NO_NEW_PRIVILEGES, DROP_BOUNDING, DIE_WITH_PARENT = 38, 24, 1
 CAPABILITY_VERSION = 0x20080522
 COURSE, HOME = "/latent-course", "/student"  # folders in a sandbox; no real one is called so
 
-libc = ctypes.CDLL(None, use_errno=True)
+libc: Any = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
 
 
 def _must(result: int, what: str) -> None:
@@ -46,6 +46,8 @@ def die_with_parent() -> None:
 
 def limit(limits: dict[str, int]) -> None:
     """Take on limits that no child process can lift."""
+    import resource  # not on Windows, where notebooks can be built all the same
+
     with open("/proc/self/statm") as file:
         preloaded = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     hard = {

@@ -17,7 +17,7 @@ from course_lib.checks import TOPICS
 from grading.course import ROOT
 
 LIBRARY = ROOT / "course_lib"
-GRADERS_OWN = ("answers.py", "checks.py", "checker", "exercises")
+GRADERS_OWN = ("answers.py", "time_limits.py", "checks.py", "checker", "exercises")
 
 GRADER = '''\
 """How the library reaches the grader, while a submission is graded."""

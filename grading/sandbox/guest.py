@@ -23,7 +23,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from matplotlib_inline.backend_inline import configure_inline_support
 
 from course_lib import answers
-from course_lib.answers import AnswerFailed, LocalAnswer, LocalInstance, time_limit
+from course_lib.answers import AnswerFailed, LocalAnswer, LocalInstance
+from course_lib.time_limits import call_within
 from grading.sandbox.confine import HOME
 from grading.sandbox.peer import Peer, Raised
 from grading.sandbox.wire import MEGABYTE, PeerGone, Reader, WireError, Writer, send
@@ -206,12 +207,8 @@ class Guest:
         began = time.monotonic()
         errors: tuple[Any, ...]
         try:
-            with (
-                redirect_stdout(Stream(outputs, "stdout")),
-                redirect_stderr(Stream(outputs, "stderr")),
-                time_limit(self.limits["cell_seconds"]),
-            ):
-                done = self.shell.run_cell(message["source"], store_history=True)
+            with redirect_stdout(Stream(outputs, "stdout")), redirect_stderr(Stream(outputs, "stderr")):
+                done = call_within(self.limits["cell_seconds"], self._run_cell, message["source"])
             errors = (done.error_before_exec, done.error_in_exec)
         except BaseException as error:  # what a cell left behind to be raised later
             errors = (error,)
@@ -225,6 +222,9 @@ class Guest:
             "memory_mb": _peak_mb(),
         }
         return reply, b""
+
+    def _run_cell(self, source: str) -> Any:
+        return self.shell.run_cell(source, store_history=True)
 
     def serve_begin(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         """Begin the check of one name; ``again``: of the thing that had this name at its last check."""

@@ -394,6 +394,22 @@ ATTACKS = [
         sign="reaches for the checks",
     ),
     Attack(
+        "the exercise's declaration is imported",
+        answers={
+            "gaussian_kl": "from course_lib.exercises.jensen_entropy_kl import gaussian_kl as declared\ngaussian_kl = declared.EXERCISE.reference"
+        },
+        sign="reaches for the checks",
+    ),
+    Attack(
+        "the machinery of the checks is imported and told to find everything right",
+        cell("""
+        from course_lib import checker
+        from course_lib.checker import compare, review
+        compare.difference = lambda *args, **kwargs: None
+        """),
+        sign="reaches for the checks",
+    ),
+    Attack(
         "the expected values are looked for in memory",
         answers=answer("""
         import gc, sys

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
-import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -71,79 +67,3 @@ def test_the_library_alone_needs_neither_nbgrader_nor_jupyterlab():
 def test_importing_the_library_is_quick_for_a_reader_without_torchvision():
     code = "import sys, course_lib.checks; sys.exit('torchvision' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd="/")
-
-
-def bootstrap(root: Path, *, python: str = sys.executable, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [python, "scripts/bootstrap.py"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        check=False,
-    )
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    (tmp_path / "scripts").mkdir()
-    shutil.copy(ROOT / "scripts" / "bootstrap.py", tmp_path / "scripts")
-    for name in ("constraints.txt", "Makefile"):
-        shutil.copy(ROOT / name, tmp_path)
-    # A course with nothing to install, so that only the setting up is tried.
-    (tmp_path / "pyproject.toml").write_text(
-        '[project]\nname = "latent-course"\nversion = "0"\n[project.optional-dependencies]\nlab = []\ntest = []\n'
-        '[build-system]\nrequires = ["nothing-like-this-exists"]\nbuild-backend = "x"\n'
-    )
-    return tmp_path
-
-
-def lower_the_need_for_disk(clone: Path, gigabytes: int) -> None:
-    script = clone / "scripts" / "bootstrap.py"
-    script.write_text(script.read_text().replace("GIGABYTES = 9", f"GIGABYTES = {gigabytes}"))
-
-
-def test_no_network_is_said_in_one_line(clone):
-    lower_the_need_for_disk(clone, 0)
-    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0"}
-    result = bootstrap(clone, **nowhere, PIP_FIND_LINKS="", PIP_EXTRA_INDEX_URL="")
-    assert result.returncode == 1
-    assert result.stderr.count("\n") == 1
-    assert "is there a network?" in result.stderr
-    assert bootstrap(clone, **nowhere).returncode == 1, "a failed installation is tried again"
-
-
-def test_no_disk_space_is_said_in_one_line(clone):
-    lower_the_need_for_disk(clone, 10**9)
-    result = bootstrap(clone)
-    assert result.returncode == 1
-    assert result.stderr.count("\n") == 1
-    assert "of disk space are needed" in result.stderr
-
-
-def test_an_old_python_is_said_in_one_line(clone):
-    script = clone / "scripts" / "bootstrap.py"
-    script.write_text(script.read_text().replace("sys.version_info < (3, 11)", "sys.version_info < (9, 9)"))
-    result = bootstrap(clone)
-    assert result.returncode == 1
-    assert result.stderr.count("\n") == 1
-    assert "Python 3.11 or newer is needed" in result.stderr
-
-
-def test_no_python_at_all_is_said_in_one_line(clone):
-    tools = clone / "bin"
-    tools.mkdir()
-    for name in ("make", "sh", "id", "bash", "env"):
-        if found := shutil.which(name):
-            (tools / name).symlink_to(found)
-    result = subprocess.run(
-        [str(tools / "make"), "env"], cwd=clone, capture_output=True, text=True, env={"PATH": str(tools)}, check=False
-    )
-    assert result.returncode != 0
-    assert "Python 3.11 or newer is needed, none was found" in result.stderr
-
-
-def test_make_help_lists_every_target():
-    result = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for target in ("lab", "test", "build", "check", "lint", "clean"):
-        assert f"make {target} " in result.stdout

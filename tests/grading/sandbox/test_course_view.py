@@ -19,8 +19,11 @@ def test_it_holds_the_library_without_checks_and_without_the_notebooks_solutions
     there = {path.relative_to(view).as_posix() for path in view.rglob("*.py")}
     library = {path.relative_to(ROOT / "course_lib").as_posix() for path in (ROOT / "course_lib").rglob("*.py")}
     assert there == {name for name in library if name.split("/")[0] not in GRADERS_OWN} | {"checks.py", "grader.py"}
+    assert not [name for name in there if name.startswith(("answers.py", "checker/", "exercises/"))]
     everything = "\n".join(path.read_text() for path in view.rglob("*.py"))
     assert "Misconception" not in everything
+    imported = set(re.findall(r"^ *(?:from|import) course_lib\.(\w+)", everything, re.MULTILINE))
+    assert imported <= {path.stem for path in view.iterdir()}, "what is there needs nothing that is not"
     for full in references(topic):
         module, name = full.rsplit(".", 1)
         source = (view / f"{module.split('.')[1]}.py").read_text()
