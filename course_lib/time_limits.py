@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import signal
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 AGAIN_SECONDS = 0.5  # a student's `except BaseException` cannot swallow the only one
+VOLLEY_SECONDS = 0.001  # nor, in a loop, all: what swallowed two gets so many that one comes outside its `try`
 
 
 class OutOfTime(BaseException):
@@ -20,7 +22,8 @@ def call_within(seconds: float, function: Callable[..., Any], *args: Any) -> Any
     """Call a function, and raise :class:`OutOfTime` inside it when its time is over.
 
     In the main thread of a Unix process an alarm does it, which also ends what waits. Elsewhere (Windows, another
-    thread) a second thread does it, between two of Python's own steps: one long call into a library ends first.
+    thread) a second thread does it, between two of Python's own steps: one long call into a library ends first, and
+    a loop that swallows everything around nothing but such calls (``time.sleep``) never does.
 
     Args:
         seconds: positive.
@@ -30,14 +33,15 @@ def call_within(seconds: float, function: Callable[..., Any], *args: Any) -> Any
     """
     clock: _Clock = _Alarm() if _has_alarms() else _Watcher()
     try:
-        try:
-            clock.start(seconds)
-            return function(*args)
-        finally:
-            clock.stop()
-    except OutOfTime:
-        clock.stop()  # it may have come just when the clock was being stopped; the next one is half a second away
-        raise
+        clock.start(seconds)
+        return function(*args)
+    finally:
+        while True:
+            try:
+                clock.stop()
+                break
+            except OutOfTime:  # it came just when the clock was being stopped, and may have kept it from that
+                pass
 
 
 def _has_alarms() -> bool:
@@ -55,6 +59,7 @@ class _Alarm:
     """Raises by SIGALRM."""
 
     def start(self, seconds: float) -> None:
+        self._swallowed = False
         self._previous = signal.signal(signal.SIGALRM, self._ring)
         signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_SECONDS)
 
@@ -62,8 +67,10 @@ class _Alarm:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._previous)
 
-    @staticmethod
-    def _ring(number: int, frame: FrameType | None) -> None:
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        if self._swallowed:
+            signal.setitimer(signal.ITIMER_REAL, VOLLEY_SECONDS, VOLLEY_SECONDS)
+        self._swallowed = True  # or else there is no next time
         raise OutOfTime
 
 
@@ -83,12 +90,12 @@ class _Watcher:
             self._raise(None)  # takes back one that has not come yet
 
     def _watch(self) -> None:
-        wait = self._seconds
-        while not self._over.wait(wait):
+        for wait in itertools.chain((self._seconds, AGAIN_SECONDS), itertools.repeat(VOLLEY_SECONDS)):
+            if self._over.wait(wait):
+                return
             with self._lock:
                 if not self._over.is_set():
                     self._raise(ctypes.py_object(OutOfTime))
-            wait = AGAIN_SECONDS
 
     def _raise(self, error: Any) -> None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(self._watched, error)

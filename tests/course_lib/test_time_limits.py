@@ -71,6 +71,29 @@ def test_a_result_comes_back_and_an_error_too(do):
         do(lambda: call_within(5, lambda: 1 / 0))
 
 
+def giving_up_never() -> None:
+    """What a beginner writes: the `except` means a wrong number, and means everything."""
+    while True:
+        try:
+            sorted(range(100), key=lambda number: -number)
+        except:  # noqa: E722
+            continue
+
+
+def test_a_loop_that_swallows_everything_is_ended(do):
+    with pytest.raises(OutOfTime):
+        do(lambda: call_within(0.05, giving_up_never))
+
+
+def test_a_limit_within_a_limit_is_one_of_its_own(do):
+    def outer() -> str:
+        with pytest.raises(OutOfTime):
+            call_within(0.05, endless)
+        return "went on"
+
+    assert do(lambda: call_within(20, outer)) == "went on"
+
+
 @pytest.mark.parametrize(("function", "longest"), [(endless, 1.0), (lambda: swallowing(2), 1.0 + 2 * AGAIN_SECONDS)])
 def test_what_never_ends_is_ended_also_if_it_swallows_the_first(do, function, longest):
     began = time.monotonic()
