@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -100,9 +101,15 @@ def read_asset(path: Path, names: Collection[str] | None = None) -> dict[str, Te
     Raises:
         DataError: the file is missing or corrupt; the message says how to bring it back.
     """
+    with telling_the_remedy(path), np.load(path) as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in names or arrays.files}
+
+
+@contextmanager
+def telling_the_remedy(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong while one of the package's own files is read into a DataError that says what to do."""
     try:
-        with np.load(path) as arrays:
-            return {name: torch.from_numpy(arrays[name]) for name in names or arrays.files}
+        yield
     except Exception as error:
         raise DataError(
             f"{path} cannot be read ({type(error).__name__}: {error}). It is part of the package: "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from course_lib.data import ASSETS, read_asset
+from course_lib import shipped
+from course_lib.data import ASSETS
 from course_lib.vae import VAE
 
 MODEL_FILE = ASSETS / "digit_model.npz"
@@ -18,6 +19,7 @@ def load_digit_model() -> VAE:
     Raises:
         DataError: its file is missing or corrupt.
     """
+    weights = shipped.load(MODEL_FILE)["digit_model"].arrays
     vae = VAE(PIXELS, HIDDEN_DIM, 2)
-    vae.load_state_dict({name: values.float() for name, values in read_asset(MODEL_FILE).items()})
+    vae.load_state_dict({name: values.float() for name, values in weights.items()})
     return vae.eval().requires_grad_(False)

@@ -8,7 +8,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from course_lib.data import ASSETS, read_asset
+from course_lib import shipped
+from course_lib.data import ASSETS
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, Picture, draw_images, label, new_figure
 
 PATIENTS_FILE = ASSETS / "patients.npz"
@@ -88,9 +89,9 @@ def load_patient(name: str) -> Patient:
         KeyError: there is none of that name; the message lists those there are.
         DataError: the file is missing or corrupt.
     """
-    everything = read_asset(PATIENTS_FILE)
-    own = {key.split("/")[1]: value for key, value in everything.items() if key.split("/")[0] == name}
-    if not own:
-        raise KeyError(f"no patient {name!r}; there are {', '.join(sorted({key.split('/')[0] for key in everything}))}")
-    images = {key: value for key, value in own.items() if value.dtype == torch.uint8}
-    return Patient(name, {key: value for key, value in own.items() if key not in images}, images)
+    patients = shipped.load(PATIENTS_FILE)
+    if name not in patients:
+        raise KeyError(f"no patient {name!r}; there are {', '.join(sorted(patients))}")
+    arrays = patients[name].arrays
+    images = {key: value for key, value in arrays.items() if value.dtype == torch.uint8}
+    return Patient(name, {key: value for key, value in arrays.items() if key not in images}, images)

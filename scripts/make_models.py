@@ -2,18 +2,20 @@
 
 Contract: `python scripts/make_models.py ROOT` reads the full MNIST below ROOT (torchvision's layout) and writes
 digit_model.npz (a VAE with two latent dimensions, weights in float16) and patients.npz (curves, reconstructions
-and samples of models that have one bug each). Seeds are fixed, nothing is selected by hand.
+and samples of models that have one bug each), with recipe, seed, seconds and figures. Nothing is selected by hand.
+What is told of a patient are the symptoms, never the bug: students can print it.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course_lib import shipped
 from course_lib.amortized import Encoder
 from course_lib.bounds import per_point_elbo
 from course_lib.data import load_images
@@ -26,23 +28,39 @@ from course_lib.distributions import (
 )
 from course_lib.gradients import gaussian_score
 from course_lib.patients import PATIENTS_FILE
-from course_lib.training import train
+from course_lib.training import elbo_objective, mean_bound, train
 from course_lib.vae import VAE
 
 SHOWN = 10
+Made = tuple[dict[str, Tensor], dict[str, float]]  # arrays, and the figures that are told with them
 
 
-def make_digit_model(images: Tensor) -> None:
-    torch.manual_seed(0)
+def recorded(recipe: str, seed: int, make: Callable[[int], Made]) -> shipped.Shipped:
+    """Make a model from its seed, and take the time."""
+    torch.manual_seed(seed)
+    start = time.monotonic()
+    arrays, figures = make(seed)
+    model = shipped.Shipped(arrays, recipe, seed, time.monotonic() - start, figures)
+    print(model, flush=True)
+    return model
+
+
+def digit_model(images: Tensor, test: Tensor, seed: int) -> Made:
     vae = VAE(PIXELS, HIDDEN_DIM, 2)
-    history = train(vae, images, epochs=40, batch_size=200, learning_rate=2e-3, seed=0)
-    print(f"digit model: {history.bounds[-1]:.1f} nats after {history.epochs} epochs, {history.seconds:.0f} s")
-    weights = {name: value.numpy().astype(np.float16) for name, value in vae.state_dict().items()}
-    np.savez_compressed(MODEL_FILE, **weights)
+    train(vae, images, epochs=40, batch_size=200, learning_rate=2e-3, seed=seed)
+    weights = {name: value.cpu().half() for name, value in vae.state_dict().items()}
+    return weights, digit_model_figures(weights, test)
 
 
-def as_bytes(images: Tensor) -> np.ndarray:
-    return (images.detach().clamp(0, 1) * 255).round().byte().reshape(-1, 28, 28).numpy()
+def digit_model_figures(weights: dict[str, Tensor], test: Tensor) -> dict[str, float]:
+    """What the model reaches as it is shipped, with weights of 16 bits."""
+    vae = VAE(PIXELS, HIDDEN_DIM, 2)
+    vae.load_state_dict({name: value.float() for name, value in weights.items()})
+    return {"ELBO, grey values as probabilities (nats a test digit)": mean_bound(elbo_objective(vae), test)}
+
+
+def as_bytes(images: Tensor) -> Tensor:
+    return (images.detach().clamp(0, 1) * 255).round().byte().reshape(-1, 28, 28)
 
 
 class Broken(VAE):
@@ -77,27 +95,26 @@ BROKEN: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], float, Callable[[Ten
 }
 
 
-def make_vae_patient(name: str, images: Tensor, test: Tensor) -> dict[str, np.ndarray]:
-    torch.manual_seed(1)
+def vae_patient(name: str, images: Tensor, test: Tensor, seed: int) -> Made:
     model = Broken(*BROKEN[name])
-    train(model, images, epochs=12, batch_size=100, learning_rate=2e-3, seed=1)
+    train(model, images, epochs=12, batch_size=100, learning_rate=2e-3, seed=seed, device="cpu")
     terms = torch.tensor(model.terms).reshape(-1, 20, 2).mean(1)
     with torch.no_grad():
         reconstructions = model.reconstruct(test)
         samples = model.sample(SHOWN, torch.Generator().manual_seed(2))
+    likelihood, kl = terms.T
     return {
-        "likelihood": terms[:, 0].numpy(),
-        "kl": terms[:, 1].numpy(),
-        "steps": np.arange(1, len(terms) + 1) * 20,
+        "likelihood": likelihood,
+        "kl": kl,
+        "steps": torch.arange(1, len(terms) + 1) * 20,
         "originals": as_bytes(test),
         "reconstructions": as_bytes(reconstructions),
         "samples": as_bytes(samples),
-    }
+    }, {"E[log p(x|z)] as trained (nats)": likelihood[-1].item(), "KL to the prior (nats)": kl[-1].item()}
 
 
-def make_amortized_patient(images: Tensor, test: Tensor) -> dict[str, np.ndarray]:
+def amortized_patient(images: Tensor, test: Tensor) -> Made:
     """z is detached: the encoder feels the entropy and the prior only."""
-    torch.manual_seed(3)
     x, latent, sigma_x = images.flatten(1).float() / 255, 8, 0.3
     encoder = Encoder(PIXELS, 200, latent)
     decoder = nn.Sequential(nn.Linear(latent, 200), nn.Tanh(), nn.Linear(200, PIXELS), nn.Sigmoid())
@@ -120,18 +137,18 @@ def make_amortized_patient(images: Tensor, test: Tensor) -> dict[str, np.ndarray
     curves = torch.tensor([bounds, spread]).reshape(2, -1, 10).mean(-1)
     with torch.no_grad():
         reconstructions = decoder(encoder(test)[0])
+    bound, spread = curves
     return {
-        "bound": curves[0].numpy(),
-        "spread": curves[1].numpy(),
-        "steps": np.arange(1, 61) * 10,
+        "bound": bound,
+        "spread": spread,
+        "steps": torch.arange(1, 61) * 10,
         "originals": as_bytes(test),
         "reconstructions": as_bytes(reconstructions),
-    }
+    }, {"bound as trained (nats)": bound[-1].item(), "spread of mu": spread[-1].item()}
 
 
-def make_per_point_patient(images: Tensor) -> dict[str, np.ndarray]:
+def per_point_patient(images: Tensor) -> Made:
     """The entropy is missing from the bound by which q is stepped."""
-    torch.manual_seed(4)
     x, latent, sigma_x = images[:200].flatten(1).float() / 255, 4, torch.tensor(0.3)
     decoder = nn.Sequential(nn.Linear(latent, 200), nn.Tanh(), nn.Linear(200, PIXELS), nn.Sigmoid())
     mu = torch.zeros(len(x), latent, requires_grad=True)
@@ -156,19 +173,20 @@ def make_per_point_patient(images: Tensor) -> dict[str, np.ndarray]:
         bound = per_point_elbo(x, mu, log_sigma, torch.randn(20, len(x), latent), decoder, sigma_x).mean()
     print(f"03: true bound {bound:.1f}, objective {objectives[-1]:.1f}, width {widths[-1]:.2g}")
     curves = torch.tensor([objectives, widths, kls]).reshape(3, -1, 10).mean(-1)
+    objective, sigma, kl = curves
     return {
-        "objective": curves[0].numpy(),
-        "sigma": curves[1].numpy(),
-        "kl": curves[2].numpy(),
-        "steps": np.arange(1, 51) * 10,
+        "objective": objective,
+        "sigma": sigma,
+        "kl": kl,
+        "steps": torch.arange(1, 51) * 10,
         "originals": as_bytes(x[:SHOWN]),
         "reconstructions": as_bytes(decoder(mu)[:SHOWN]),
-    }
+    }, {"objective as trained (nats)": objective[-1].item(), "mean sigma": sigma[-1].item(), "KL (nats)": kl[-1].item()}
 
 
-def make_estimator_patient() -> dict[str, np.ndarray]:
+def estimator_patient(seed: int) -> Made:
     """The baseline is the mean over all samples: the mean gradient, over 20,000 repeats, for each M."""
-    generator = torch.Generator().manual_seed(5)
+    generator = torch.Generator().manual_seed(seed)
     mu, sigma, target = 0.5, 0.8, 2.0
     numbers, means, errors = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32), [], []
     for number in numbers:
@@ -180,23 +198,32 @@ def make_estimator_patient() -> dict[str, np.ndarray]:
         errors.append(estimates.std().item() / 20_000**0.5)
     true = -2 * (mu - target)
     return {
-        "samples": np.array(numbers),
-        "mean": np.array(means, dtype=np.float32),
-        "error": np.array(errors, dtype=np.float32),
-        "true": np.array([true] * len(numbers), dtype=np.float32),
-    }
+        "samples": torch.tensor(numbers),
+        "mean": torch.tensor(means),
+        "error": torch.tensor(errors),
+        "true": torch.tensor([true] * len(numbers)),
+    }, {f"mean estimate at M = {numbers[-1]}": means[-1], "true gradient": true}
 
 
 def main(root: str) -> None:
     images = load_images("train", full=True, root=root).images
-    subset, test = load_images("train").images, load_images("test").flat()[:SHOWN]
-    make_digit_model(images)
-    patients = {name: make_vae_patient(name, subset, test) for name in BROKEN}
-    patients["04"] = make_amortized_patient(subset, test)
-    patients["03"] = make_per_point_patient(subset)
-    patients["05"] = make_estimator_patient()
-    arrays = {f"{name}/{key}": values for name, patient in patients.items() for key, values in patient.items()}
-    np.savez_compressed(PATIENTS_FILE, **arrays)
+    subset, test = load_images("train").images, load_images("test")
+    shown = test.flat()[:SHOWN]
+    recipe = f"VAE({PIXELS}, {HIDDEN_DIM}, 2) on the 60,000 training digits of MNIST, 40 epochs of Adam, batches of 200, learning rate 0.002"
+    digits = recorded(recipe, 0, lambda seed: digit_model(images, test.images, seed))
+    shipped.save(MODEL_FILE, {"digit_model": digits})
+
+    recipe = f"VAE({PIXELS}, 200, 16) with one bug, 12 epochs of Adam on the embedded digits, batches of 100, learning rate 0.002"
+    patients = {
+        name: recorded(recipe, 1, lambda seed, name=name: vae_patient(name, subset, shown, seed)) for name in BROKEN
+    }
+    recipe = "Encoder and decoder with 8 latents and one bug, 600 steps of Adam, batches of 100 embedded digits, learning rate 0.002"
+    patients["04"] = recorded(recipe, 3, lambda seed: amortized_patient(subset, shown))
+    recipe = "One q with 4 latents for each of 200 embedded digits, and one bug, 500 steps of Adam, learning rates 0.002 and 0.05"
+    patients["03"] = recorded(recipe, 4, lambda seed: per_point_patient(subset))
+    recipe = "A policy gradient estimator with one bug, 20,000 times for each number of samples M"
+    patients["05"] = recorded(recipe, 5, estimator_patient)
+    shipped.save(PATIENTS_FILE, patients)
     print(f"wrote {MODEL_FILE.stat().st_size / 1e3:.0f} kB and {PATIENTS_FILE.stat().st_size / 1e3:.0f} kB")
 
 
