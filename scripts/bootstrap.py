@@ -102,7 +102,7 @@ def create(venv):
 
 def install(venv, arguments):
     where = "%s/install.log" % venv
-    print("Installing the course into %s, a few minutes the first time (details in %s) ..." % (venv, where), flush=True)
+    print("Installing the course into %s: 6 GB, a few minutes the first time (see %s) ..." % (venv, where), flush=True)
     command = [python_of(venv), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *arguments]
     with open(os.path.join(ROOT, where), "w") as log:
         code = subprocess.call(command, stdout=log, stderr=subprocess.STDOUT, cwd=ROOT)
@@ -153,7 +153,8 @@ def run_all(commands):
 
 def lab_command(python, arguments, is_root):
     """JupyterLab at the repository's root, so that it finds the course; as root it starts only if told so."""
-    command = [python, "-m", "jupyter", "lab", "--ServerApp.root_dir=" + ROOT, "--LabApp.default_url=" + START]
+    # Not `-m jupyter lab`: that takes another jupyter-lab, of conda or the system, if one comes first on the PATH.
+    command = [python, "-m", "jupyterlab", "--ServerApp.root_dir=" + ROOT, "--LabApp.default_url=" + START]
     return command + (["--allow-root"] if is_root else []) + arguments
 
 
@@ -206,4 +207,7 @@ def main(arguments):
 if __name__ == "__main__":
     if sys.version_info < (3, 11):
         stop("Python 3.11 or newer is needed, this is %d.%d" % sys.version_info[:2])
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 
 from course_lib.plots import image_tag, render_png
 
+VIEW = "application/vnd.jupyter.widget-view+json"
+
 
 @dataclass(frozen=True)
 class Slider:
@@ -52,7 +54,14 @@ class Explorer:
             "image/png": base64.b64encode(png).decode(),
         }
         # A front end takes the first form that it can show: the widget where there is a kernel, else the picture.
-        return {**self.widget()._repr_mimebundle_(), **still}
+        return {**self._live_view(), **still}
+
+    def _live_view(self) -> dict[str, Any]:
+        """Return the widget as front ends ask for it; nothing where ipywidgets is absent or fails."""
+        try:
+            return {VIEW: self.widget().get_view_spec()}  # in ipywidgets 7, which Colab has, and in 8
+        except Exception:  # whatever it is, the still picture remains
+            return {}
 
     def widget(self) -> Any:
         """Return the live widget: the sliders above the picture, which follows them."""

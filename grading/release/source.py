@@ -26,18 +26,25 @@ HIDDEN_TESTS = "### BEGIN HIDDEN TESTS\ncheck({named}, seed={seed})\n### END HID
 
 SETUP = """\
 # Finds the course, or installs it (in Colab, from the repository). Run this cell first.
-import importlib.util, os, subprocess, sys
+import importlib.util, os, re, subprocess, sys
 from pathlib import Path
 
-if importlib.util.find_spec("course_lib") is None:
+class NotInstalled(Exception):
+    _render_traceback_ = lambda self: [str(self)]  # a sentence instead of a stack
+
+if fresh := importlib.util.find_spec("course_lib") is None:
     clone = [p for p in Path.cwd().parents if (p / "course_lib" / "checks.py").is_file()]
-    source = os.environ.get("LATENT_COURSE_SOURCE") or (str(clone[0]) if clone else "git+{repository}")
-    print("Installing the course, about a minute the first time ...")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", source]
+    source = os.environ.get("LATENT_COURSE_SOURCE") or (clone or ["git+{repository}"])[0]
+    print("Installing the course ...", end=" ", flush=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-color", "--no-deps", source]
     if (done := subprocess.run(pip, capture_output=True, text=True)).returncode:
-        print(done.stderr[-800:])
-        raise SystemExit("The course could not be installed. Is there a network? Then run this cell again.")
+        why = (re.findall("(?:ERROR|fatal).*", done.stderr) or [done.stderr])[-1]
+        helps = "Is there a network? It is needed once: then run this cell again."
+        raise NotInstalled(f"The course could not be installed. {helps}\\npip says: {why}")
     importlib.invalidate_caches()
+
+from course_lib.installation import complete
+complete(fresh)  # adds what is missing; what is there stays as it is
 
 from course_lib.checks import check, review, summary"""
 

@@ -15,6 +15,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 
+from course_lib import __version__
 from course_lib.checks import TOPICS
 from grading.course import ROOT, release_path, topics
 
@@ -36,8 +37,14 @@ def bare_python(tmp_path: Path) -> Path:
             (site / package.name).symlink_to(package)
     python = venv / "bin" / "python"
     assert subprocess.run([str(python), "-c", "import course_lib"], capture_output=True).returncode != 0
-    subprocess.run([str(python), "-c", "import torch, torchvision, ipywidgets, matplotlib, pip"], check=True)
+    assert {"torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "tqdm", "pip"} <= set(packages(python))
     return python
+
+
+def packages(python: Path) -> dict[str, str]:
+    """What is installed there, with its versions."""
+    code = "import json, importlib.metadata as m; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+    return json.loads(subprocess.run([str(python), "-c", code], capture_output=True, check=True).stdout)
 
 
 def source(tmp_path: Path) -> str:
@@ -51,15 +58,19 @@ def source(tmp_path: Path) -> str:
     return str(copy)
 
 
-def run_alone(topic: str, python: Path, tmp_path: Path, environment: dict[str, str]) -> nbformat.NotebookNode:
-    folder = tmp_path / "empty"
-    folder.mkdir()
-    shutil.copy(release_path(topic), folder)
+def run_alone(
+    topic: str, python: Path, tmp_path: Path, environment: dict[str, str], *, folder: str = "empty", setup: bool = False
+) -> nbformat.NotebookNode:
+    """Run a notebook, or its setup cell alone, in a folder of its own."""
+    folder = tmp_path / folder
+    folder.mkdir(parents=True, exist_ok=True)
     kernels = tmp_path / "kernels" / "bare"
     kernels.mkdir(parents=True)
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (kernels / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "bare", "language": "python"}))
-    notebook = nbformat.read(folder / f"{topic}.ipynb", as_version=4)
+    notebook = nbformat.read(release_path(topic), as_version=4)
+    if setup:
+        notebook.cells = [next(cell for cell in notebook.cells if cell.cell_type == "code")]
     client = NotebookClient(notebook, timeout=300, kernel_name="bare", allow_errors=True)
     client.resources = {"metadata": {"path": str(folder)}}
     client.km = client.create_kernel_manager()
@@ -71,7 +82,9 @@ def run_alone(topic: str, python: Path, tmp_path: Path, environment: dict[str, s
 
 @pytest.mark.parametrize("topic", topics())
 def test_it_installs_the_course_runs_to_the_end_and_is_kind_about_what_is_unsolved(topic, bare_python, tmp_path):
+    before = packages(bare_python)
     notebook = run_alone(topic, bare_python, tmp_path, {"LATENT_COURSE_SOURCE": source(tmp_path)})
+    assert packages(bare_python) == {**before, "latent-course": __version__}
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in code), "it ran to the end"
 
@@ -80,7 +93,8 @@ def test_it_installs_the_course_runs_to_the_end_and_is_kind_about_what_is_unsolv
 
     setup = code[0]
     assert not errors(setup), setup.outputs
-    assert "Installing the course" in setup.outputs[0].text
+    said = f"Installing the course ... done: latent-course {__version__}; nothing that was there was touched.\n"
+    assert "".join(output.text for output in setup.outputs) == said
     by_id = {cell.id: cell for cell in code}
     for exercise in TOPICS[topic]:
         checking = by_id[f"{exercise.name}-check"]
@@ -103,10 +117,21 @@ def test_it_installs_the_course_runs_to_the_end_and_is_kind_about_what_is_unsolv
         assert "application/vnd.jupyter.widget-view+json" in cell.outputs[0].data
 
 
-def test_without_a_network_the_setup_cell_says_so(bare_python, tmp_path):
-    missing = {"LATENT_COURSE_SOURCE": str(tmp_path / "nowhere")}
-    notebook = run_alone(topics()[0], bare_python, tmp_path, missing)
-    setup = next(cell for cell in notebook.cells if cell.cell_type == "code")
-    text = json.dumps(setup.outputs)
-    assert "The course could not be installed" in text
-    assert "Is there a network?" in text
+@pytest.mark.parametrize("folder", ["empty", "clone/notebooks/00_start_here"])
+def test_without_a_network_the_setup_cell_names_the_remedy(folder, bare_python, tmp_path):
+    source(tmp_path)
+    nowhere = "http://127.0.0.1:9"
+    offline = {"PIP_INDEX_URL": nowhere, "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull, "https_proxy": nowhere}
+    offline |= {"PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}
+    before = packages(bare_python)
+    (cell,) = run_alone(topics()[0], bare_python, tmp_path, offline, folder=folder, setup=True).cells
+    begun, stopped = cell.outputs
+    assert begun.text == "Installing the course ... "
+    says, because = stopped.traceback[0].splitlines()
+    assert says == "The course could not be installed. Is there a network? It is needed once: then run this cell again."
+    assert because.startswith(
+        "pip says: ERROR: No matching distribution found for hatchling"
+        if "clone" in folder
+        else "pip says: fatal: unable to access"
+    )
+    assert packages(bare_python) == before

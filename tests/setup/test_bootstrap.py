@@ -138,6 +138,16 @@ def test_root_is_told_to_jupyterlab_where_there_is_one(script):
     assert "--allow-root" not in script.lab_command("python", ["--no-browser"], is_root=False)
 
 
+def test_jupyterlab_is_the_environments_own_whatever_else_is_on_the_path(script, tmp_path):
+    other = tmp_path / "jupyter-lab"
+    other.write_text("#!/bin/sh\necho another\n")
+    other.chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    command = script.lab_command(sys.executable, ["--version"], is_root=False)
+    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PATH": path}, check=True)
+    assert re.fullmatch(r"\d+\.\d+\.\d+\s*", result.stdout)
+
+
 def test_every_command_runs_in_the_environment_and_passes_arguments_on(script, monkeypatch):
     ran: list[tuple[list[str], dict[str, str]]] = []
     monkeypatch.setattr(script, "course_environment", lambda: "python")
