@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from course_lib.answers import LocalAnswer
+from course_lib.checker.attempts import best_line
 from course_lib.checker.report import CheckFailed, Report, Summary
 from course_lib.checker.review import review_answer
 from course_lib.exercises import TOPICS, find_exercise
@@ -58,7 +59,7 @@ def summary(topic: str) -> Summary:
     for exercise in TOPICS[topic]:
         answer = namespace.get(exercise.name)
         reports.append(review_answer(exercise, LocalAnswer(exercise.name, answer)))
-    return Summary(tuple(reports))
+    return Summary(tuple(reports), best_line(topic))
 
 
 def _show(report: Report) -> None:

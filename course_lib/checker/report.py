@@ -120,17 +120,19 @@ class CheckFailed(Exception):
 
 
 class Summary:
-    """The points of a notebook so far."""
+    """The points of a notebook so far, and what the open task's best attempt reached, if there was one."""
 
-    def __init__(self, reports: tuple[Report, ...]) -> None:
+    def __init__(self, reports: tuple[Report, ...], attempted: str | None = None) -> None:
         self.reports = reports
+        self.attempted = attempted
 
     @property
     def _rows(self) -> list[tuple[str, str, str]]:
         words = {"right": "✓ right", "wrong": "✗ not right yet", "unanswered": "… not answered yet"}
         rows = [(r.exercise, words[r.status], f"{r.points} / {r.max_points}") for r in self.reports]
         earned, total = (sum(getattr(r, name) for r in self.reports) for name in ("points", "max_points"))
-        return [*rows, ("in all", "", f"{earned} / {total}")]
+        task = [("open task", self.attempted, "")] if self.attempted else []
+        return [*rows, ("in all", "", f"{earned} / {total}"), *task]
 
     def __repr__(self) -> str:
         widths = [max(len(row[i]) for row in self._rows) for i in range(3)]
@@ -138,7 +140,7 @@ class Summary:
 
     def _repr_html_(self) -> str:
         body = "".join(
-            f'<tr><td style="text-align:left">{name}</td><td style="text-align:left">{word}</td><td>{points}</td></tr>'
+            f'<tr><td style="text-align:left">{name}</td><td style="text-align:left">{escape(word)}</td><td>{points}</td></tr>'
             for name, word, points in self._rows
         )
         return f"<table><tr><th>exercise</th><th>state</th><th>points</th></tr>{body}</table>"

@@ -2,8 +2,9 @@
 
 A cell with ``exercise="NAME"`` in its header holds the student's answer. From the declaration of that
 name the build adds nbgrader's metadata, and behind the cell the check with its hidden tests. A cell
-with ``setup=true`` becomes the setup cell. In Markdown, ``{{points NAME}}``, ``{{topic points}}``,
-``{{colab}}`` and ``{{repository}}`` are filled in. Cell ids come from the source, not from chance.
+with ``setup=true`` becomes the setup cell, one with ``fold=true`` is folded away. In Markdown, ``{{points NAME}}``,
+``{{topic points}}``, ``{{colab}}`` and ``{{repository}}`` are filled in; at both ends the build links to the notebooks
+before and after. Cell ids come from the source, not from chance.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from nbformat import NotebookNode
 
 from course_lib.checker.exercise import ClassExercise, Exercise, Question
 from course_lib.checks import TOPICS, find_exercise
-from grading.course import CourseError, repository, source_path
+from grading.course import CourseError, repository, source_path, topics
 
 CHECKED = "nbval-check-output"  # nbval compares the output of cells with this tag
 HIDDEN_TESTS = "### BEGIN HIDDEN TESTS\ncheck({named}, seed={seed})\n### END HIDDEN TESTS"
 
 SETUP = """\
-# Finds the course, or installs it (in Colab, from the repository). Run this cell first.
+# @title Finds the course, or installs it. Run this cell first.
 import importlib.util, os, re, subprocess, sys
 from pathlib import Path
 
@@ -72,6 +73,9 @@ def expand(text: str, topic: str) -> NotebookNode:
         cell.metadata.pop("lines_to_next_cell", None)  # jupytext's note on blank lines in the source
         if cell.metadata.pop("setup", False):
             cell.source = SETUP.replace("{repository}", repository())
+            cell.metadata["fold"] = True
+        if cell.metadata.pop("fold", False):
+            _fold(cell)
         name = cell.metadata.pop("exercise", None)
         if cell.cell_type == "markdown":
             cell.source = _fill_in(cell.source, topic)
@@ -88,6 +92,10 @@ def expand(text: str, topic: str) -> NotebookNode:
     if sorted(named) != sorted(declared):
         odd = sorted(set(declared) ^ set(named)) or sorted(name for name in named if named.count(name) > 1)
         raise CourseError(f"{topic}: the source and the declarations do not hold the same exercises: {', '.join(odd)}")
+    if ways := _neighbours(topic):
+        place = next(i for i, cell in enumerate(cells) if cell.cell_type == "markdown") + 1
+        first, last = (nbformat.v4.new_markdown_cell(ways) for _ in range(2))
+        cells = [*cells[:place], first, *cells[place:], last]
     notebook = nbformat.v4.new_notebook(
         cells=_with_ids(cells),
         metadata={
@@ -97,6 +105,34 @@ def expand(text: str, topic: str) -> NotebookNode:
     )
     nbformat.validate(notebook)
     return notebook
+
+
+def _fold(cell: NotebookNode) -> None:
+    """Fold a cell's code away, in JupyterLab and in Colab, whose form shows a title in its place."""
+    cell.metadata["jupyter"] = {"source_hidden": True}
+    cell.metadata["cellView"] = "form"
+    if not cell.source.startswith("# @title"):
+        first, _, rest = cell.source.partition("\n")
+        title, rest = (
+            (first.removeprefix("# "), rest) if first.startswith("# ") else ("Code of the course", cell.source)
+        )
+        cell.source = f"# @title {title}\n{rest}"
+
+
+def _neighbours(topic: str) -> str:
+    """Return links to the notebooks before and after, in one line; nothing for a notebook that stands alone."""
+    order = topics()
+    if topic not in order:
+        return ""
+    here = order.index(topic)
+    before = [f"[← {_named(name)}](../{name}/{name}.ipynb)" for name in order[max(here - 1, 0) : here]]
+    after = [f"[{_named(name)} →](../{name}/{name}.ipynb)" for name in order[here + 1 : here + 2]]
+    return " · ".join(before + after)
+
+
+def _named(topic: str) -> str:
+    """Return a notebook's name as its title line writes it: ``"02 · Jensen, entropy, KL"``."""
+    return re.findall(r"^# # (.+)$", source_path(topic).read_text(encoding="utf-8"), re.M)[0]
 
 
 def _exercise_cells(
