@@ -98,6 +98,27 @@ def dequantize(pixels: Tensor, noise: Tensor, levels: int) -> tuple[Tensor, Tens
     return x, x.new_full(x.shape[:-1], -x.shape[-1] * math.log(levels))
 
 
+def inpaint_step(
+    x: Tensor, known: Tensor, log_prob: Callable[[Tensor], Tensor], step_size: float, noise: Tensor
+) -> Tensor:
+    r"""Climb log p(x) in the unknown entries, :math:`x + \alpha\,(\nabla \log p(x) + \epsilon)`; section 5 of the paper.
+
+    Args:
+        x: ``(batch, dim)``, unknown entries with whatever stands there so far.
+        known: true where an entry is given and stays, ``(batch, dim)``.
+        log_prob: maps ``(batch, dim)`` to ``(batch,)``.
+        step_size: :math:`\alpha`.
+        noise: ``(batch, dim)``.
+
+    Returns:
+        A new tensor ``(batch, dim)``, without gradient.
+    """
+    with torch.enable_grad():
+        start = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(log_prob(start).sum(), start)
+    return torch.where(known, x, x + step_size * (gradient + noise)).detach()
+
+
 class Coupling(nn.Module):
     """What couplings of every kind share: which entries are kept, and a network that looks at those alone.
 
