@@ -7,14 +7,16 @@ lives in another process.
 
 from __future__ import annotations
 
+import dis
 import linecache
 import numbers
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import CodeType, FunctionType, TracebackType
 from typing import Any, Protocol
 
 import torch
@@ -39,6 +41,12 @@ class Answer(Protocol):
 
     def construct(self, *args: Any) -> Instance:
         """Call the answer as a class; raises :class:`AnswerFailed` as :meth:`call` does."""
+
+    def reaches(self, names: Collection[str]) -> list[str]:
+        """Return those of some names that the answer's code uses, itself or through what else the student wrote."""
+
+    def standing_in(self, parts: Mapping[str, Any]) -> Answer:
+        """Return the answer as it is where other things have some names that it uses."""
 
 
 class Instance(Protocol):
@@ -90,10 +98,13 @@ class Foreign:
 class LocalAnswer:
     """An answer in this process, which may compute for ``seconds`` in all."""
 
-    def __init__(self, name: str, thing: Any, seconds: float = 20.0) -> None:
+    def __init__(
+        self, name: str, thing: Any, seconds: float = 20.0, stand_ins: Mapping[str, Any] | None = None
+    ) -> None:
         self.name = name
         self._thing = thing
-        self._seconds_left = seconds
+        self._seconds = self._seconds_left = seconds
+        self._stand_ins = stand_ins or {}
 
     def value(self) -> Any:
         return self._thing
@@ -112,11 +123,18 @@ class LocalAnswer:
             raise AnswerFailed("type", f"{self.name} should be a class, but it is {_describe_type(self._thing)}.")
         return LocalInstance(self, self.run(self._thing, *args))
 
+    def reaches(self, names: Collection[str]) -> list[str]:
+        return [name for name in reached_from(self._thing) if name in names and name != self.name]
+
+    def standing_in(self, parts: Mapping[str, Any]) -> LocalAnswer:
+        return LocalAnswer(self.name, self._thing, self._seconds, parts)
+
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call something of the student's within what is left of the time; raises :class:`AnswerFailed`."""
         start = time.monotonic()
         try:
-            return call_within(max(self._seconds_left, 0.01), function, *args)
+            with _replaced(_namespace(self._thing), self._stand_ins):
+                return call_within(max(self._seconds_left, 0.01), function, *args)
         except NotImplementedError:
             raise AnswerFailed("unanswered", f"{self.name} is not written yet.") from None
         except KeyboardInterrupt:
@@ -162,6 +180,74 @@ class LocalInstance:
                 )
             with torch.no_grad():
                 own[name].copy_(value)
+
+
+@contextmanager
+def _replaced(namespace: dict[str, Any], things: Mapping[str, Any]) -> Iterator[None]:
+    """Give names of a namespace to other things for a while."""
+    before = {name: namespace[name] for name in things if name in namespace}
+    namespace.update(things)
+    try:
+        yield
+    finally:
+        for name in things:
+            namespace.pop(name, None)
+        namespace.update(before)
+
+
+def _namespace(thing: Any) -> dict[str, Any]:
+    """Return the globals of a function, or of the first method of a class that has some."""
+    for function in _functions_of(thing):
+        return function.__globals__
+    return {}
+
+
+def _functions_of(thing: Any) -> Iterator[FunctionType]:
+    """Yield a function, or the methods that a class defines itself, without what decorates them."""
+    if isinstance(thing, type):
+        for member in vars(thing).values():
+            yield from _functions_of(getattr(member, "fget", None) or getattr(member, "__func__", member))
+        return
+    while hasattr(thing, "__wrapped__"):
+        thing = thing.__wrapped__
+    if isinstance(thing, FunctionType):
+        yield thing
+
+
+def reached_from(thing: Any) -> list[str]:
+    """Return every global name that a student's function or class uses, itself or through others of the same namespace."""
+    namespace = _namespace(thing)
+    found: dict[str, None] = {}
+    waiting, seen = [thing], set()
+    while waiting:
+        here = waiting.pop()
+        if id(here) in seen:
+            continue
+        seen.add(id(here))
+        bases = here.__bases__ if isinstance(here, type) else ()
+        waiting += [base for base in bases if _namespace(base) is namespace]
+        for function in _functions_of(here):
+            waiting += [cell.cell_contents for cell in function.__closure__ or () if _holds_function(cell)]
+            for name in _names_in(function.__code__):
+                found[name] = None  # also what is not there: its own cell may have failed
+                if _namespace(namespace.get(name)) is namespace:
+                    waiting.append(namespace[name])
+    return list(found)
+
+
+def _holds_function(cell: Any) -> bool:
+    try:
+        return isinstance(cell.cell_contents, FunctionType)
+    except ValueError:  # it is not filled yet
+        return False
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    """Yield the globals that a code reads; its co_names would hold attributes too."""
+    yield from (str(step.argval) for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL")
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_in(constant)
 
 
 def type_name(thing: Any) -> str:

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from course_lib.answers import AnswerFailed
+from course_lib.carried import review_on_parts
 from course_lib.checker.exercise import Question
 from course_lib.checker.report import Report
 from course_lib.checker.review import ON_OTHERS, review_answer
@@ -36,6 +37,7 @@ class Checks:
         self.seconds = 0.0
         self._job, self._repaired, self._session = job, repaired, session
         self._checked_at: dict[str, int] = {}
+        self._on_parts: set[str] = set()
 
     def right(self, name: str) -> bool:
         return name in self.reports and self.reports[name]["status"] == "right"
@@ -48,11 +50,27 @@ class Checks:
             self.reports[name] = report
             self._checked_at[name] = index
 
+    def check_on_parts(self, name: str) -> None:
+        """Check an answer that is wrong with the course's solutions in the place of the wrong parts it calls.
+
+        They are lent as they are, so no cell of the student's may run in this process after it.
+        """
+        if not self.right(name):
+            report = self._report(name, on_parts=True)
+            if report["status"] == "right":
+                self.reports[name] = report
+                self._on_parts.add(name)
+
     def check_hidden(self, name: str) -> None:
         """Check a right answer on inputs that the student has not seen."""
         if isinstance(find_exercise(name, self._job.topic), Question):
             return
         seen = self.reports[name]
+        if name in self._on_parts:
+            hidden = self._report(name, self._job.seeds[name], on_parts=True)
+            if hidden["status"] != "right":
+                self.reports[name] = hidden
+            return
         hidden = self._report(name, self._job.seeds[name])
         if hidden["status"] != "right" and self._session.has_run_after(self._checked_at[name]):
             # A later cell may have changed what the answer uses: it counts as it was at its check.
@@ -63,14 +81,14 @@ class Checks:
         self.reports[name]["seconds"] = round(seen["seconds"] + hidden["seconds"], 3)
         self.reports[name]["memory_mb"] = max(seen["memory_mb"], hidden["memory_mb"])
 
-    def _report(self, name: str, seed: int | None = None) -> dict[str, Any]:
+    def _report(self, name: str, seed: int | None = None, on_parts: bool = False) -> dict[str, Any]:
         began = time.monotonic()
         sandbox = self._session.alive()
-        report = self._review(sandbox, name, seed)
+        report = self._review(sandbox, name, seed, on_parts)
         if sandbox is not None and sandbox.lost in ("gone", "memory", "processes"):
             # What ended the process may not have been this answer; a loop that never ends was.
             sandbox = self._session.alive()
-            report = self._review(sandbox, name, seed)
+            report = self._review(sandbox, name, seed, on_parts)
         if sandbox is not None and sandbox.used_reference and not report.passed:
             report = Report(name, 0, report.max_points, "wrong", (REFERENCE_USED,), misconception=REFERENCE)
         memory = sandbox.memory_mb() if sandbox is not None and not sandbox.lost else 0.0
@@ -78,15 +96,17 @@ class Checks:
         self.seconds += seconds
         return {**_as_dict(report), "seconds": seconds, "memory_mb": round(memory, 1)}
 
-    def _review(self, sandbox: Sandbox | None, name: str, seed: int | None) -> Report:
+    def _review(self, sandbox: Sandbox | None, name: str, seed: int | None, on_parts: bool) -> Report:
         if sandbox is None:
             says = "The notebook's time was over, or its kernel died too often, before this answer could be checked."
             return self._unanswered(name, says)
         exercise = find_exercise(name, self._job.topic)
         try:
-            answer = sandbox.begin(name, again=seed is not None)
+            answer = sandbox.begin(name, again=seed is not None or on_parts)
             if answer is None:
                 return self._unanswered(name, f"There is no {name} in the notebook that was handed in.")
+            if on_parts:
+                return review_on_parts(exercise, self._job.topic, answer, self.right, seed=seed)
             return review_answer(exercise, answer, seed)
         except AnswerFailed as failed:
             return Report(name, 0, exercise.points, "wrong", (failed.says if seed is None else ON_OTHERS,))

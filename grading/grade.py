@@ -143,6 +143,8 @@ class _Submission:
                 if late or name not in self.checks.reports:
                     self.checks.check(name, len(self.steps))
             for name in self.names:
+                self.checks.check_on_parts(name)
+            for name in self.names:
                 if self.checks.right(name):
                     self.checks.check_hidden(name)
             if self.session.lost or self.signs():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,12 @@ class Reading:
 
     def construct(self, *args: Any) -> Instance:
         return self._answer.construct(*args)
+
+    def reaches(self, names: Collection[str]) -> list[str]:
+        return self._answer.reaches(names)
+
+    def standing_in(self, parts: Mapping[str, Any]) -> Answer:
+        return Reading(self._answer.standing_in(parts), self._exercise)
 
     def call(self, *args: Any) -> Any:
         result = self._answer.call(*args)

@@ -119,6 +119,23 @@ class CheckFailed(Exception):
         return [self.report.headline]
 
 
+@dataclass(frozen=True)
+class Note:
+    """A sentence of the course's, beside a demonstration."""
+
+    says: str
+
+    def __str__(self) -> str:
+        return self.says.replace("`", "")
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<div style="border-left:6px solid {BLUE};padding:4px 12px;margin:4px 0">{_inline_code(self.says)}</div>'
+        )
+
+
 class Summary:
     """The points of a notebook so far, and what the open task's best attempt reached, if there was one."""
 

@@ -203,7 +203,9 @@ class Sandbox:
         self._checking, self.used_reference = name, False
         reply, _ = self.peer.ask({"ask": "begin", "name": name, "again": again, "seconds": self.limits.answer_seconds})
         self._begun_mb = _number(reply.get("memory_mb"))
-        return RemoteAnswer(self.peer, name) if reply.get("found") is True else None
+        if reply.get("found") is not True:
+            return None
+        return RemoteAnswer(self.peer, name, self.limits.answer_seconds + GRACE_SECONDS)
 
     def memory_mb(self) -> float:
         """Return by how much the check that runs has raised the submission's memory, as its process says."""

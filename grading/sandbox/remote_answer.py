@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection, Mapping
+from importlib import import_module
 from typing import Any
 
 from torch import Tensor
@@ -55,8 +58,8 @@ class HostPeer(Peer):
 class RemoteAnswer:
     """An answer behind the pipe."""
 
-    def __init__(self, peer: HostPeer, name: str) -> None:
-        self._peer, self._name = peer, name
+    def __init__(self, peer: HostPeer, name: str, seconds: float) -> None:
+        self._peer, self._name, self._seconds = peer, name, seconds
 
     def value(self) -> Any:
         reply, body = self._ask({"ask": "value"})
@@ -68,6 +71,18 @@ class RemoteAnswer:
     def construct(self, *args: Any) -> RemoteInstance:
         number = self._call({"ask": "construct"}, args)
         return RemoteInstance(self, number)
+
+    def reaches(self, names: Collection[str]) -> list[str]:
+        reply, _ = self._ask({"ask": "reaches", "names": list(names)})
+        said = reply.get("names")
+        return [name for name in names if isinstance(said, list) and name in said]
+
+    def standing_in(self, parts: Mapping[str, Any]) -> RemoteAnswer:
+        """Lend what stands in as source: it is built on the other side, where no cell of the student's runs any more."""
+        sources = {name: (part.__module__, _source_of(part.__module__)) for name, part in parts.items()}
+        self._peer.deadline = time.monotonic() + self._seconds
+        self._ask({"ask": "stand_in", "parts": sources})
+        return self
 
     def _ask(self, message: dict[str, Any], payload: bytes = b"") -> tuple[dict[str, Any], bytes]:
         try:
@@ -94,6 +109,10 @@ class RemoteAnswer:
     def _raised(self, raised: Raised) -> AnswerFailed:
         says = f"{self._name} raised {raised.type_name}: {raised.text.splitlines()[0][:300] if raised.text else ''}"
         return AnswerFailed("raised", says, None, raised.type_name)
+
+
+def _source_of(module: str) -> str:
+    return inspect.getsource(import_module(module))
 
 
 class RemoteInstance:

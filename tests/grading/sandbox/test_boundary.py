@@ -56,7 +56,7 @@ def behind_a_pipe(name: str, thing: Any) -> Iterator[RemoteAnswer]:
     peer.name = name
     peer.ask({"ask": "begin", "name": name, "again": False, "seconds": 20})
     try:
-        yield RemoteAnswer(peer, name)
+        yield RemoteAnswer(peer, name, 20)
     finally:
         here.close()
         server.join(5)
