@@ -7,27 +7,20 @@ lives in another process.
 
 from __future__ import annotations
 
-import dis
-import linecache
 import numbers
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from types import CodeType, FunctionType, TracebackType
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import Module
 
+from course_lib.student_code import half_written, namespace_of, reached_from, replaced, student_line
 from course_lib.time_limits import OutOfTime, call_within
-
-PACKAGE = Path(__file__).parent
-OURS: tuple[str, ...] = (str(PACKAGE), str(PACKAGE.parent / "grading"))
-RECURSION_FRAMES = 250
+from course_lib.torch_errors import meaning
 
 
 class Answer(Protocol):
@@ -66,7 +59,8 @@ class AnswerFailed(Exception):
     """The answer could not be observed.
 
     Attributes:
-        kind: ``"unanswered"``, ``"raised"``, ``"type"``, ``"time"`` or ``"lost"`` (its process has ended).
+        kind: ``"unanswered"``, ``"half"`` (a part is still a stub), ``"raised"``, ``"type"``, ``"time"`` or ``"lost"`` (its
+            process has ended).
         says: one or two sentences to the student.
         line: the student's line it happened at, or None.
         error: the name of the exception's type, or None.
@@ -133,14 +127,16 @@ class LocalAnswer:
         """Call something of the student's within what is left of the time; raises :class:`AnswerFailed`."""
         start = time.monotonic()
         try:
-            with _replaced(_namespace(self._thing), self._stand_ins):
+            with replaced(namespace_of(self._thing), self._stand_ins):
                 return call_within(max(self._seconds_left, 0.01), function, *args)
-        except NotImplementedError:
+        except NotImplementedError as stub:
+            if half := half_written(self.name, self._thing, stub.__traceback__):
+                raise AnswerFailed("half", *half) from None
             raise AnswerFailed("unanswered", f"{self.name} is not written yet.") from None
         except KeyboardInterrupt:
             raise
         except OutOfTime:
-            line = _student_line(sys.exc_info()[2], function)
+            line = student_line(sys.exc_info()[2], self._thing)
             says = f"{self.name} did not come to an end in time. Is there a loop that never stops?"
             raise AnswerFailed("time", says, line) from None
         except AnswerFailed:
@@ -149,7 +145,7 @@ class LocalAnswer:
             raise AnswerFailed(
                 "raised",
                 _describe_error(self.name, error),
-                _student_line(error.__traceback__, function),
+                student_line(error.__traceback__, self._thing),
                 type(error).__name__,
             ) from None
         finally:
@@ -182,74 +178,6 @@ class LocalInstance:
                 own[name].copy_(value)
 
 
-@contextmanager
-def _replaced(namespace: dict[str, Any], things: Mapping[str, Any]) -> Iterator[None]:
-    """Give names of a namespace to other things for a while."""
-    before = {name: namespace[name] for name in things if name in namespace}
-    namespace.update(things)
-    try:
-        yield
-    finally:
-        for name in things:
-            namespace.pop(name, None)
-        namespace.update(before)
-
-
-def _namespace(thing: Any) -> dict[str, Any]:
-    """Return the globals of a function, or of the first method of a class that has some."""
-    for function in _functions_of(thing):
-        return function.__globals__
-    return {}
-
-
-def _functions_of(thing: Any) -> Iterator[FunctionType]:
-    """Yield a function, or the methods that a class defines itself, without what decorates them."""
-    if isinstance(thing, type):
-        for member in vars(thing).values():
-            yield from _functions_of(getattr(member, "fget", None) or getattr(member, "__func__", member))
-        return
-    while hasattr(thing, "__wrapped__"):
-        thing = thing.__wrapped__
-    if isinstance(thing, FunctionType):
-        yield thing
-
-
-def reached_from(thing: Any) -> list[str]:
-    """Return every global name that a student's function or class uses, itself or through others of the same namespace."""
-    namespace = _namespace(thing)
-    found: dict[str, None] = {}
-    waiting, seen = [thing], set()
-    while waiting:
-        here = waiting.pop()
-        if id(here) in seen:
-            continue
-        seen.add(id(here))
-        bases = here.__bases__ if isinstance(here, type) else ()
-        waiting += [base for base in bases if _namespace(base) is namespace]
-        for function in _functions_of(here):
-            waiting += [cell.cell_contents for cell in function.__closure__ or () if _holds_function(cell)]
-            for name in _names_in(function.__code__):
-                found[name] = None  # also what is not there: its own cell may have failed
-                if _namespace(namespace.get(name)) is namespace:
-                    waiting.append(namespace[name])
-    return list(found)
-
-
-def _holds_function(cell: Any) -> bool:
-    try:
-        return isinstance(cell.cell_contents, FunctionType)
-    except ValueError:  # it is not filled yet
-        return False
-
-
-def _names_in(code: CodeType) -> Iterator[str]:
-    """Yield the globals that a code reads; its co_names would hold attributes too."""
-    yield from (str(step.argval) for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL")
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names_in(constant)
-
-
 def type_name(thing: Any) -> str:
     """Return the name of a thing's type, also where it lives in another process."""
     if isinstance(thing, Foreign):
@@ -277,24 +205,11 @@ def _describe_error(name: str, error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = ""
-    text = text.strip().splitlines()[0][:300] if text.strip() else "no message"
-    return f"{name} raised {type(error).__name__}: {text}"
-
-
-def _student_line(trace: TracebackType | None, thing: Any) -> str | None:
-    """Return the innermost line of the student's own code, never one of ours or of a library."""
-    own_file = getattr(getattr(thing, "__code__", None), "co_filename", None)
-    found = None
-    steps = 0
-    while trace is not None and steps < RECURSION_FRAMES:
-        code = trace.tb_frame.f_code
-        library = code.co_filename.startswith((*OURS, sys.prefix, sys.base_prefix, "<frozen"))
-        if code.co_filename == own_file or not library:
-            text = linecache.getline(code.co_filename, trace.tb_lineno).strip()
-            found = f"line {trace.tb_lineno}" + (f":  {text}" if text else "")
-        trace = trace.tb_next
-        steps += 1
-    return found
+    first = text.strip().splitlines()[0][:300] if text.strip() else "no message"
+    said = f"{name} raised {type(error).__name__}: {first}"
+    if means := meaning(text):
+        return f"{said}{'' if said.endswith(('.', '!', '?')) else '.'} {means}"
+    return said
 
 
 def tensors_from(result: Any) -> tuple[Tensor, ...]:

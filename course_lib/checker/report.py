@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -54,8 +55,8 @@ class Report:
     def __str__(self) -> str:
         mark = {"right": "✓", "wrong": "✗", "unanswered": "…"}[self.status]
         lines = [f"{mark} {self.headline}", *(f"  {sentence}" for sentence in self.sentences)]
-        if self.line:
-            lines.append(f"  In your code: {self.line}")
+        for told, line in zip(("In your code: ", ""), (self.line or "").splitlines(), strict=False):
+            lines.append(f"  {told}{line}")
         width = max((len(label) for label, _ in self.shown), default=0)
         for label, text in self.shown:
             first, *rest = text.splitlines() or [""]
@@ -172,7 +173,7 @@ def show_value(value: Any) -> str:
         kind = {torch.float32: "", torch.float64: "", torch.int64: ""}.get(plain.dtype, f"  ({plain.dtype})")
         return _nested(plain.tolist(), 0) + kind
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return show_number(value, 6)
     if callable(value):
         return "a function"
     return repr(value)[:200]
@@ -180,11 +181,22 @@ def show_value(value: Any) -> str:
 
 def _nested(numbers: Any, depth: int) -> str:
     if not isinstance(numbers, list):
-        return f"{numbers:.4g}" if isinstance(numbers, float) else str(numbers)
+        return show_number(numbers, 4) if isinstance(numbers, float) else str(numbers)
     if numbers and isinstance(numbers[0], list):
         separator = ",\n" + " " * (depth + 1)
         return "[" + separator.join(_nested(row, depth + 1) for row in numbers) + "]"
     return "[" + ", ".join(_nested(number, depth + 1) for number in numbers) + "]"
+
+
+def show_number(value: float, digits: int) -> str:
+    """Format a number as a person would write it: no minus before 0, no power of ten where the number itself is short."""
+    if not math.isfinite(value) or (value and not 1e-4 <= abs(value) < 1e7):
+        return f"{value:.{digits}g}"
+    if value == round(value):
+        return str(int(value))
+    places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def show_shape(value: Tensor) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from course_lib.answers import Answer, AnswerFailed, type_name
 from course_lib.checker.compare import Case, Observation, Reading, difference, expected, observe
@@ -22,6 +23,7 @@ from course_lib.checker.report import Report, show_shape, show_value
 VISIBLE_SEED = 20
 PRINTED_CHARACTERS = 400
 PREPARED_CHECKS = 200
+STOPPING = ("unanswered", "half", "time", "lost")  # failures after which nothing more is tried
 ON_OTHERS = "Right on the inputs you have seen, but not on others."
 
 
@@ -154,7 +156,7 @@ def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
         for index, case in enumerate(stage.cases):
             got.append(observe(exercise, answer, case))
             failed = got[-1].failed
-            if failed is not None and failed.kind in ("unanswered", "time", "lost"):
+            if failed is not None and failed.kind in STOPPING:
                 return _stopped(exercise, failed, seed)
             if wrong is None and difference(exercise, got[-1], want[index]):
                 wrong = index
@@ -179,7 +181,7 @@ def _review_class(exercise: ClassExercise, answer: Answer, seed: int | None) -> 
             try:
                 lacking = trait.lacking(answer, Draw(base + index, size))
             except AnswerFailed as failed:
-                if failed.kind in ("unanswered", "time", "lost") or seed is not None:
+                if failed.kind in STOPPING or seed is not None:
                     return _stopped(exercise, failed, seed)
                 return _report(exercise, (failed.says,), line=failed.line)
             if lacking is not None:
@@ -202,6 +204,8 @@ def _stopped(exercise: Exercise | ClassExercise, failed: AnswerFailed, seed: int
     if failed.kind == "unanswered":
         says = "Write your answer where it says YOUR CODE HERE, run that cell, then run this one again."
         return Report(exercise.name, 0, exercise.points, "unanswered", (failed.says, says))
+    if failed.kind == "half":
+        return Report(exercise.name, 0, exercise.points, "wrong", (failed.says,), line=failed.line)
     return _report(exercise, (failed.says,), line=failed.line)
 
 
@@ -214,6 +218,7 @@ def _without_details(failed: AnswerFailed) -> str:
         "time": "There it does not come to an end in time.",
         "lost": "There it ends the whole program.",
         "unanswered": "There it raises NotImplementedError.",
+        "half": "There it raises NotImplementedError.",
     }.get(failed.kind, "There it does not return what it should.")
 
 
@@ -306,14 +311,16 @@ def _shown(
 ) -> tuple[tuple[str, str], ...]:
     if exercise.atol is not None or case.gradients or kind in ("in place", "dtype", "device"):
         return ()
-    rows = [(name, show_value(arg)) for name, arg in zip(exercise.inputs, case.args, strict=True) if not callable(arg)]
+    given = [(name, arg) for name, arg in zip(exercise.inputs, case.args, strict=True) if not callable(arg)]
+    if mine.failed:  # what numbers they are does not matter, their shapes may
+        return tuple((name, f"shape {show_shape(arg)}") for name, arg in given if isinstance(arg, Tensor))
+    rows = [(name, show_value(arg)) for name, arg in given]
     for name, value in zip(exercise.returns, right.values, strict=False):
         rows.append((f"expected {name}" if len(exercise.returns) > 1 else "expected", show_value(value)))
-    if not mine.failed:
-        names = list(exercise.returns) if len(mine.values) == len(exercise.returns) else []
-        for i, value in enumerate(mine.values[:3]):
-            label = f"your {names[i]}" if len(names) > 1 else "yours"
-            rows.append((label, show_value(value) if value.numel() <= 40 else f"shape {show_shape(value)}"))
+    names = list(exercise.returns) if len(mine.values) == len(exercise.returns) else []
+    for i, value in enumerate(mine.values[:3]):
+        label = f"your {names[i]}" if len(names) > 1 else "yours"
+        rows.append((label, show_value(value) if value.numel() <= 40 else f"shape {show_shape(value)}"))
     return tuple(rows)
 
 

@@ -17,7 +17,17 @@ from course_lib.checks import TOPICS
 from grading.course import ROOT
 
 LIBRARY = ROOT / "course_lib"
-GRADERS_OWN = ("answers.py", "carried.py", "challenges", "time_limits.py", "checks.py", "checker", "exercises")
+GRADERS_OWN = (
+    "answers.py",
+    "carried.py",
+    "challenges",
+    "student_code.py",
+    "time_limits.py",
+    "torch_errors.py",
+    "checks.py",
+    "checker",
+    "exercises",
+)
 
 GRADER = '''\
 """How the library reaches the grader, while a submission is graded."""

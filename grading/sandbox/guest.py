@@ -23,7 +23,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib_inline.backend_inline import configure_inline_support
 
-from course_lib import answers
+from course_lib import student_code
 from course_lib.answers import AnswerFailed, LocalAnswer, LocalInstance
 from course_lib.time_limits import call_within
 from grading.sandbox.confine import HOME
@@ -332,7 +332,7 @@ class Guest:
 def _lent(name: str, module: str, source: str) -> Any:
     """Return what a module of the course defines under a name, from the source that the grader has sent."""
     lent = ModuleType(module)
-    exec(compile(source, f"{answers.OURS[-1]}/lent.py", "exec"), vars(lent))
+    exec(compile(source, f"{student_code.OURS[-1]}/lent.py", "exec"), vars(lent))
     return getattr(lent, name)
 
 
@@ -347,7 +347,7 @@ def _failed(failed: AnswerFailed) -> tuple[dict[str, Any], bytes]:
 
 def enter(pipe: socket.socket, limits: dict[str, int], shell: GuestShell, course: str) -> None:
     """Become the guest: forget the course as the grader knows it, and serve."""
-    answers.OURS += (course,)
+    student_code.OURS += (course,)
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
     for name in [name for name in sys.modules if name.split(".")[0] in ("course_lib", "grading")]:

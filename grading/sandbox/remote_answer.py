@@ -15,7 +15,7 @@ from course_lib.answers import AnswerFailed
 from grading.sandbox.peer import Peer, Raised
 from grading.sandbox.wire import PeerGone, PeerSilent, Reader, WireError, Writer
 
-KINDS = ("unanswered", "raised", "type", "time")
+KINDS = ("unanswered", "half", "raised", "type", "time")
 LOST = {
     "gone": "{name} ended the whole program: it crashed, or left by os._exit() or a signal.",
     "memory": "{name} needs more memory than a submission may use.",
