@@ -143,10 +143,10 @@ class _Submission:
                 if late or name not in self.checks.reports:
                     self.checks.check(name, len(self.steps))
             for name in self.names:
-                self.checks.check_on_parts(name)
-            for name in self.names:
                 if self.checks.right(name):
                     self.checks.check_hidden(name)
+            for name in self.names:
+                self.checks.check_on_parts(name)
             if self.session.lost or self.signs():
                 self._look_again()
         finally:
@@ -172,6 +172,8 @@ class _Submission:
             self.checks.check(name, len(self.steps))
             if self.checks.right(name):
                 self.checks.check_hidden(name)
+        for name in wrong:
+            self.checks.check_on_parts(name)
 
     def slowest(self) -> dict[str, Any] | None:
         if not self.session.ran:
