@@ -20,10 +20,10 @@ UNSURE = 8
 
 def hidden_cause() -> Picture:
     """The graphical model: z and x in a plate, the parameters outside."""
-    diagram = Diagram(columns=4.2, rows=1.9)
-    diagram.node("theta", (0, 0.25), "text", r"$\theta$")
-    diagram.node("z", (1.5, 0.25), "latent")
-    diagram.node("x", (3.0, 0.25), "observed")
+    diagram = Diagram(columns=4.2, rows=1.45)
+    diagram.node("theta", (0, 0), "text", r"$\theta$")
+    diagram.node("z", (1.5, 0), "latent")
+    diagram.node("x", (3.0, 0), "observed")
     diagram.arrow("z", "x", text="$p(x|z)$")
     diagram.arrow("theta", "z", text="$p(z)$")
     diagram.arrow("theta", "x", bend=0.3)
@@ -37,13 +37,13 @@ def hidden_cause() -> Picture:
 
 def way_of_a_sample() -> Picture:
     """What a sample of the decoder model goes through."""
-    diagram = Diagram(columns=6.3, rows=2)
-    diagram.node("prior", (0, 0.3), "text", r"$\mathcal{N}(0, I)$")
-    diagram.node("z", (1.3, 0.3), "latent")
-    diagram.node("decoder", (2.6, 0.3), "step", "decoder")
-    diagram.node("plus", (4.2, 0.3), "step", "add noise")
-    diagram.node("x", (5.5, 0.3), "observed")
-    diagram.node("noise", (4.2, 1.15), "text", r"$\sigma\,\epsilon,\quad\epsilon \sim \mathcal{N}(0, I)$")
+    diagram = Diagram(columns=6.3, rows=1.5)
+    diagram.node("prior", (0, 0), "text", "$p(z)$")
+    diagram.node("z", (1.3, 0), "latent")
+    diagram.node("decoder", (2.6, 0), "step", "decoder")
+    diagram.node("plus", (4.2, 0), "step", "add noise")
+    diagram.node("x", (5.5, 0), "observed")
+    diagram.node("noise", (4.2, 0.75), "text", r"$\sigma\,\epsilon,\quad\epsilon \sim \mathcal{N}(0, I)$")
     diagram.arrow("prior", "z", text="draw")
     diagram.arrow("z", "decoder")
     diagram.arrow("decoder", "plus", text=r"$\mu_{nn}(z)$")

@@ -44,12 +44,12 @@ def training_digits(images: Tensor) -> Picture:
 
 def way_of_an_answer() -> Picture:
     """Show what happens to an answer: the check tries it, and what is wrong leads back to it."""
-    diagram = Diagram(columns=6.1, rows=2)
-    diagram.node("write", (0, 0.4), "step", "you write\na function")
-    diagram.node("inputs", (1.7, 1.15), "text", "many inputs")
-    diagram.node("check", (1.7, 0.4), "step", "check")
-    diagram.node("points", (3.2, 0.4), "step", "points")
-    diagram.node("hand in", (5.1, 0.4), "step", "hand in\nthe notebook")
+    diagram = Diagram(columns=6.2, rows=1.5)
+    diagram.node("write", (0, 0), "step", "you write\na function")
+    diagram.node("inputs", (1.7, 0.75), "text", "many inputs")
+    diagram.node("check", (1.7, 0), "step", "check")
+    diagram.node("points", (3.2, 0), "step", "points")
+    diagram.node("hand in", (5.1, 0), "step", "hand in\nthe notebook")
     diagram.arrow("write", "check")
     diagram.arrow("inputs", "check")
     diagram.arrow("check", "points", text="right")

@@ -172,7 +172,7 @@ import torch
 
 
 def rest_of_the_sum(a, b):
-    """What stands in the box: the term r of log(e^a + e^b) = m + log(1 + r), with m the larger of a and b.
+    """What stands in the box: r in log(e^a + e^b) = m + log(1 + r), with m the larger of a and b.
 
     a, b: (batch,), in either order, around -900 too.
     Returns (batch,).

@@ -281,7 +281,7 @@ placed = (
 )
 sure = posterior(test_x, *placed)
 right_digit = (sure.argmax(-1) == test_z).float().mean()
-print(f"{len(test_x)} test images; the most likely z is the right digit for {right_digit:.0%} of them")
+print(f"{len(test_x)} test images; the most likely z is the right digit for {right_digit:.0%}")
 
 # %% tags=["show"]
 figures.three_digits(test_x, test_z, test_images, sure, chosen.tolist())
