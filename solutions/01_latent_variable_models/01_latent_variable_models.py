@@ -424,7 +424,7 @@ def maximising_means(x, posterior):
 
 # %% exercise="em_step"
 def em_step(x, weights, mu, sigma):
-    """One round of EM: the parameters that maximise the expected log-joint under the posterior at the old ones.
+    """One round of EM: maximise the expected log-joint under the posterior at the old parameters.
 
     x: (batch, dim).
     weights: (components,), probabilities; mu, sigma: (components, dim).
