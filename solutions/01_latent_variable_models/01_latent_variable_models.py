@@ -424,7 +424,7 @@ def maximising_means(x, posterior):
 
 # %% exercise="em_step"
 def em_step(x, weights, mu, sigma):
-    """One round of EM: maximise the expected log-joint under the posterior at the old parameters.
+    """One round of EM: maximises the expected log-joint under the old posterior.
 
     x: (batch, dim).
     weights: (components,), probabilities; mu, sigma: (components, dim).
@@ -597,15 +597,17 @@ def monte_carlo_log_likelihood(x, z, decoder, sigma):
 # Before you look at what it does, two predictions.
 
 # %% exercise="bias_prediction"
-# With few samples, where does the estimate of log p(x) lie on average: "above", "below" or "exactly at" log p(x)?
+# With few samples, where does the estimate of log p(x) lie on average?
+# Choose one of: "above", "below", "exactly at" (log p(x))
 bias_prediction = None
 ### BEGIN SOLUTION
 bias_prediction = "below"
 ### END SOLUTION
 
 # %% exercise="dimension_prediction"
-# The latent space grows from 1 to 20 dimensions. How many prior samples does an estimate of the same quality need:
-# "the same number", "20 times as many" or "exponentially many"?
+# The latent space grows from 1 to 20 dimensions.
+# How many prior samples does an estimate of the same quality need?
+# Choose one of: "the same number", "20 times as many", "exponentially many"
 dimension_prediction = None
 ### BEGIN SOLUTION
 dimension_prediction = "exponentially many"
