@@ -59,7 +59,7 @@ class Patient:
         figure, (whole,) = new_figure(width=9.6, height=3.1 + 1.05 * rows)
         whole.remove()
         names = [str(i) for i in range(curves)]
-        places = figure.subplot_mosaic([names, ["images"] * curves], height_ratios=[2.6, 1.05 * rows])
+        places: dict[str, Axes] = figure.subplot_mosaic([names, ["images"] * curves], height_ratios=[2.6, 1.05 * rows])
         for axis in places.values():
             axis.spines[["top", "right"]].set_visible(False)
         return figure, [*(places[name] for name in names), places["images"]]

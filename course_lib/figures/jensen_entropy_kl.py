@@ -16,7 +16,7 @@ from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, SKY, Picture, draw
 
 def trick_diagram() -> Picture:
     """Draw the model with the q_i that stands in for the posterior."""
-    diagram = Diagram(columns=5, rows=1.35)
+    diagram = Diagram(columns=5, rows=1.6)
     diagram.node("parameters", (0.4, 0.22), "text", "$\\mu_i,\\ \\sigma_i$")
     diagram.node("z", (2, 0.22), "latent", "z")
     diagram.node("x", (3.8, 0.22), "observed", "$x_i$")
@@ -121,12 +121,12 @@ def three_kinds(scores: Mapping[str, Tensor], images: Mapping[str, Tensor]) -> P
     """Draw how log p(x), ``(n,)`` by kind of image, is spread, and three images ``(n, 28, 28)`` of each kind."""
     figure, (left, right) = new_figure(2, width=4.6, height=3.4, width_ratios=[1.5, 1])
     styles = zip(scores.items(), (BLUE, RED, GREEN), ("-", "--", ":"), ("right", "left", "left"), strict=True)
+    edges = torch.linspace(-1400, 900, 70, dtype=torch.float64)
     for (name, score), colour, style, side in styles:
-        counts, edges, _ = left.hist(
-            score, bins=torch.linspace(-1400, 900, 70).tolist(), histtype="step", lw=2, ls=style, color=colour
-        )
+        left.hist(score, bins=edges.tolist(), histtype="step", lw=2, ls=style, color=colour)
+        counts = torch.histogram(score.double(), edges).hist
         top = counts.argmax()
-        _beside(left, float(edges[top]), float(counts[top]), name, colour, side)
+        _beside(left, edges[top].item(), counts[top].item(), name, colour, side)
     left.margins(y=0.15)
     label(left, "The model knows which way is up, mostly", "exact log p(x), nats", "number of images")
     draw_images(right, torch.cat([kind[[3, 18, 30]] for kind in images.values()]).mul(255).byte(), columns=3)

@@ -14,19 +14,19 @@ from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, Picture, draw_imag
 
 def alternation_diagram() -> Picture:
     """Draw the two updates of the lecture's loop: which parameters each gradient reaches."""
-    diagram = Diagram(columns=6.2, rows=4.3)
+    diagram = Diagram(columns=6, rows=3.75)
     for row, (name, reached) in enumerate(
-        (("2. q_i steps, θ is held", "q"), ("1. θ steps, the q_i are held", "theta"))
+        (("2.  $q_i$ steps, θ is held", "q"), ("1.  θ steps, the $q_i$ are held", "theta"))
     ):
-        y = 0.35 + 2.2 * row
+        y = 0.2 + 1.85 * row
         q, eps, z, decoder, bound, x = (f"{part}{row}" for part in ("q", "eps", "z", "decoder", "bound", "x"))
-        diagram.note((-0.4, y + 1.15), name, ha="left", fontweight="bold")
-        diagram.node(q, (0.2, y), "step", "$\\mu_i,\\ \\log\\sigma_i$")
-        diagram.node(eps, (1.5, y + 0.85), "text", "ε")
+        diagram.note((-0.3, y + 0.75), name, ha="left", fontsize=10.5)
+        diagram.node(q, (0.15, y), "step", "μᵢ\nlog σᵢ")
+        diagram.node(eps, (1.5, y + 0.75), "text", "ε")
         diagram.node(z, (1.5, y), "latent", "z")
-        diagram.node(decoder, (2.9, y), "step", "decoder\nθ")
-        diagram.node(bound, (4.3, y), "step", "$\\mathcal{L}_i$")
-        diagram.node(x, (5.4, y), "observed", "$x_i$")
+        diagram.node(decoder, (2.8, y), "step", "decoder\nθ")
+        diagram.node(bound, (4.1, y), "step", "ℒᵢ")
+        diagram.node(x, (5.2, y), "observed", "$x_i$")
         for start, end in ((q, z), (eps, z), (z, decoder), (decoder, bound), (x, bound)):
             diagram.arrow(start, end)
         diagram.arrow(bound, decoder, "gradient", bend=0.55, text=r"$\nabla_\theta$" if reached == "theta" else "")
@@ -54,6 +54,8 @@ def arrival(mu: Tensor, sigma: Tensor, bounds: Tensor, mean: Tensor, width: floa
     figure, (left, right) = new_figure(2, width=4.7, height=3.5)
     steps = torch.arange(len(mu))
     last = len(mu) - 1
+    for axis in (left, right):
+        axis.set_xlim(-1, last)
     for i, colour in enumerate((BLUE, RED)):
         left.plot(steps, mu[:, i], color=colour, lw=2)
         left.plot(steps, sigma[:, i], color=colour, ls="--", lw=1.6)
@@ -121,7 +123,7 @@ def dimensions(
     left.plot(latent_dims, errors, "o-", color=RED)
     left.plot(latent_dims, linear, "s--", color=BLACK, lw=1.2)
     left.text(latent_dims[1], linear[1] + 0.004, "linear map", ha="left", va="bottom", fontsize=9)
-    left.text(latent_dims[0], errors[0] - 0.012, "decoder", color=RED, ha="left", va="top", fontsize=9)
+    left.text(0.93 * latent_dims[1], errors[1], "decoder", color=RED, ha="right", va="top", fontsize=9)
     middle.plot(latent_dims, bounds, "D-", color=BLUE)
     for axis in (left, middle):
         axis.set_xscale("log", base=2)
@@ -157,12 +159,12 @@ def staleness(stale: Sequence[float], fresh: Sequence[float], others: Sequence[f
     axis.plot(passes, fresh, "o-", color=GREEN)
     axis.plot(passes, others, "^-.", color=BLUE)
     axis.plot(passes, stale, "s--", color=RED)
-    _at_end(axis, last, fresh[-1], "away, q_i fitted anew", GREEN)
+    _at_end(axis, last, fresh[-1], "away, $q_i$ fitted anew", GREEN)
     _at_end(axis, last, others[-1], "visited in every pass", BLUE)
-    _at_end(axis, last, stale[-1], "away, q_i as it was", RED)
+    _at_end(axis, last, stale[-1], "away, $q_i$ as it was", RED)
     gap = fresh[-1] - stale[-1]
     axis.text(last - 0.3, (fresh[-1] + stale[-1]) / 2, f"{gap:.0f} nats", ha="right", va="center", fontsize=10)
-    label(axis, "θ moves on, and an old q_i fits it less and less", "passes without a visit", "mean bound (nats)")
+    label(axis, "θ moves on, and an old $q_i$ fits it less and less", "passes without a visit", "mean bound (nats)")
     return Picture(
         figure,
         f"Over {last} passes without a visit the bound with the old q_i goes from {stale[0]:.0f} to {stale[-1]:.0f} nats, with "
@@ -194,11 +196,12 @@ def growth(numbers: Sequence[int], counts: Sequence[int], theta: int) -> Picture
     axis.axhline(theta, color=BLUE, ls="--")
     axis.set_xscale("log")
     axis.set_yscale("log")
-    _at_end(axis, numbers[-1], counts[-1], "θ and all q_i", RED)
+    axis.set_xlim(0.7 * numbers[0], numbers[-1])
+    _at_end(axis, numbers[-1], counts[-1], "θ and all $q_i$", RED)
     _at_end(axis, numbers[-1], theta, "θ alone", BLUE)
     for name, number in (("MNIST", 60_000), ("ImageNet", 1_281_167)):
         axis.axvline(number, color=BLACK, lw=0.8, ls=":")
-        axis.text(0.87 * number, 5e8, name, rotation=90, ha="right", va="center", fontsize=9)
+        axis.text(0.87 * number, 8 * theta, name, rotation=90, ha="right", va="center", fontsize=9)
     label(axis, "Beyond some thousand images the model is a list of codes", "number of images N", "parameters")
     return Picture(
         figure,

@@ -236,7 +236,8 @@ for sigma in (2.0, 1.0, 0.5, 0.1):
     width = torch.full((1, 1), sigma)
     cross = 0.5 * math.log(2 * math.pi) + 0.5 * square(mean, width, mean).item()
     own = entropy(width).item()
-    print(f"σ = {sigma:3.1f}   -E_q[log p] = {cross:5.2f}   H(q) = {own:5.2f}   KL = {cross - own:z5.2f}")
+    kl = cross - own
+    print(f"σ = {sigma:3.1f}   -E_q[log p] = {cross:5.2f}   H(q) = {own:5.2f}   KL = {kl:z5.2f}")
 
 # %% [markdown]
 # The first column alone is smallest for a $q$ that puts all its mass on $p$'s highest point: $p$ likes nothing better, and yet
@@ -431,7 +432,7 @@ def linear_gaussian_posterior(x, W, b, sigma):
 
     x: (batch, dim); W: (dim, latent); b: (dim,).
     sigma: standard deviation of the noise, a positive scalar tensor.
-    Returns the mean (batch, latent) and the covariance (latent, latent), which is the same for every x.
+    Returns the mean (batch, latent), and the covariance (latent, latent), the same for every x.
     """
     ### BEGIN SOLUTION
     identity = torch.eye(W.shape[1], dtype=W.dtype, device=W.device)
@@ -483,7 +484,8 @@ def linear_gaussian_evidence(x, W, b, sigma):
 
 # %% tags=["nbval-check-output", "show"]
 W = torch.tensor([[1.2, 0.3], [-0.5, 1.0], [0.8, -0.7]], dtype=torch.float64)
-b, sigma = torch.tensor([0.2, -0.1, 0.4], dtype=torch.float64), torch.tensor(0.6, dtype=torch.float64)
+b = torch.tensor([0.2, -0.1, 0.4], dtype=torch.float64)
+sigma = torch.tensor(0.6, dtype=torch.float64)
 x = torch.tensor([[1.0, 0.5, -0.8]], dtype=torch.float64)
 mean, covariance = using("linear_gaussian_posterior")(x, W, b, sigma)
 posterior = torch.distributions.MultivariateNormal(mean, covariance)
@@ -497,14 +499,16 @@ def log_joint(z):
 
 
 rows = []
-for name, shift, stretch in (("posterior", 0.0, 1.0), ("shifted", 0.5, 1.0), ("narrow", 0.0, 0.3), ("wide", 0.0, 3.0)):
+choices = {"posterior": (0.0, 1.0), "shifted": (0.5, 1.0), "narrow": (0.0, 0.3), "wide": (0.0, 3.0)}
+for name, (shift, stretch) in choices.items():
     q = torch.distributions.MultivariateNormal(mean + shift, covariance * stretch**2)
     torch.manual_seed(0)
     z = q.sample((500_000,))
     elbo = estimate(z, log_joint, q.log_prob).item()
     kl = torch.distributions.kl_divergence(q, posterior).item()
     rows.append((name, elbo, kl))
-    print(f"{name:10s} ELBO {elbo:7.2f}   KL {kl:z5.2f}   sum {elbo + kl:6.2f}   log p(x) {evidence.item():6.2f}")
+    both = f"ELBO {elbo:7.2f}   KL {kl:z5.2f}   sum {elbo + kl:6.2f}"
+    print(f"{name:10s} {both}   log p(x) {evidence.item():6.2f}")
 
 # %% tags=["show"]
 figures.stacked_bounds(rows, evidence.item())
@@ -527,7 +531,8 @@ figures.stacked_bounds(rows, evidence.item())
 explorers.bound
 
 # %% exercise="tightness_prediction"
-# q changes while the model stays fixed, and the ELBO rises by 2 nats. What happens to D_KL(q‖p(z|x))?
+# q changes while the model stays fixed, and the ELBO rises by 2 nats.
+# What happens to D_KL(q‖p(z|x))?
 # Choose one of: "rises by 2", "falls by 2", "stays"
 tightness_prediction = None
 ### BEGIN SOLUTION
