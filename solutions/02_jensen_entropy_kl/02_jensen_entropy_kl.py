@@ -482,7 +482,8 @@ def linear_gaussian_evidence(x, W, b, sigma):
 # We take the exact posterior for $q$, and then distort it: shift it, or stretch it. Each line is one $q$; the ELBO comes
 # from your samples, the KL from the exact posterior.
 
-# %% tags=["nbval-check-output", "show"]
+# %% fold=true tags=["show"]
+# A model with two latent dimensions: its posterior and log p(x), exactly, and log p(x, z)
 W = torch.tensor([[1.2, 0.3], [-0.5, 1.0], [0.8, -0.7]], dtype=torch.float64)
 b = torch.tensor([0.2, -0.1, 0.4], dtype=torch.float64)
 sigma = torch.tensor(0.6, dtype=torch.float64)
@@ -490,7 +491,6 @@ x = torch.tensor([[1.0, 0.5, -0.8]], dtype=torch.float64)
 mean, covariance = using("linear_gaussian_posterior")(x, W, b, sigma)
 posterior = torch.distributions.MultivariateNormal(mean, covariance)
 evidence = using("linear_gaussian_evidence")(x, W, b, sigma)
-estimate = using("monte_carlo_elbo")
 
 
 def log_joint(z):
@@ -498,7 +498,8 @@ def log_joint(z):
     return log_prior + torch.distributions.Normal(z @ W.T + b, sigma).log_prob(x).sum(-1)
 
 
-rows = []
+# %% tags=["nbval-check-output", "show"]
+estimate, rows = using("monte_carlo_elbo"), []
 choices = {"posterior": (0.0, 1.0), "shifted": (0.5, 1.0), "narrow": (0.0, 0.3), "wide": (0.0, 3.0)}
 for name, (shift, stretch) in choices.items():
     q = torch.distributions.MultivariateNormal(mean + shift, covariance * stretch**2)

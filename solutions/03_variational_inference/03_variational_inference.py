@@ -362,7 +362,8 @@ def linear_error(latent_dim):
     return rms(centre + (digits - centre) @ V.T @ V)
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# The same training with other numbers of latent dimensions
 latent_dims, models = (2, 8, 16, 32), []
 for dim in tqdm(latent_dims, desc="latent dimensions", leave=False):
     models.append(model if dim == 8 else PerPoint(digits, dim).train(step, passes=80))
@@ -386,7 +387,8 @@ figures.dimensions(latent_dims, errors, linear, bounds, digits, [m.decoded() for
 # training $\theta$. Before each pass we ask three times for a mean bound: the absent digits' with their old $q_i$; theirs with a
 # $q_i$ fitted anew to the $\theta$ of now (for the measurement alone, it is thrown away); and a hundred visited digits'.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# The experiment: a hundred digits stay away, eight passes long
 elbo, other = using("per_point_elbo"), PerPoint(digits, latent_dim=8).train(step, passes=10)
 away, visited = torch.arange(100), torch.arange(100, 200)
 judge = torch.randn(50, 100, 8, generator=torch.Generator().manual_seed(2))
