@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from course_lib.figures.diagrams import Diagram
@@ -15,26 +16,24 @@ STYLES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"), (RED, "-."), (PURPLE, (0, (
 
 def encoder_decoder() -> Picture:
     """Draw the way from x to the bound and the gradients that come back."""
-    diagram = Diagram(columns=6.3, rows=2.6, stretch=1.05)
-    diagram.node("x", (0, 1), "observed", "$x$")
-    diagram.node("encoder", (1, 1), "step", "encoder\n$\\phi$")
-    diagram.node("parameters", (2.1, 1), "step", "$\\mu,\\ \\log\\sigma$")
-    diagram.node("z", (3.2, 1), "latent", "$z$")
-    diagram.node("eps", (3.2, 2.05), "latent", "$\\epsilon$")
-    diagram.node("decoder", (4.2, 1), "step", "decoder\n$\\theta$")
-    diagram.node("bound", (5.4, 1), "step", "$\\mathcal{L}$")
-    for start, end, text in (
-        ("x", "encoder", ""),
-        ("encoder", "parameters", ""),
-        ("parameters", "z", "$\\mu + \\sigma\\epsilon$"),
-        ("z", "decoder", ""),
-        ("decoder", "bound", "$p(x|z)$"),
-    ):
-        diagram.arrow(start, end, text=text)
+    row = 0.55
+    diagram = Diagram(columns=6.4, rows=2.3, stretch=1.05)
+    diagram.node("x", (0, row), "observed", "$x$")
+    diagram.node("encoder", (1, row), "step", "encoder\nφ")
+    diagram.node("parameters", (2.05, row), "step", "μ, log σ")
+    diagram.node("z", (3.3, row), "latent", "$z$")
+    diagram.node("eps", (3.3, row + 0.85), "latent", "ε")
+    diagram.node("decoder", (4.35, row), "step", "decoder\nθ")
+    diagram.node("bound", (5.5, row), "step", "bound")
+    diagram.arrow("x", "encoder")
+    diagram.arrow("encoder", "parameters")
+    diagram.arrow("parameters", "z", text="μ + σε")
     diagram.arrow("eps", "z")
-    diagram.arrow("bound", "decoder", "gradient", "$\\nabla_\\theta$", bend=0.55)
-    diagram.arrow("decoder", "parameters", "gradient", "through $z$", bend=0.38)
-    diagram.arrow("parameters", "encoder", "gradient", "$\\nabla_\\phi$", bend=0.55)
+    diagram.arrow("z", "decoder")
+    diagram.arrow("decoder", "bound", text="p(x|z)")
+    diagram.arrow("bound", "decoder", "gradient", "trains θ", bend=0.5)
+    diagram.arrow("decoder", "parameters", "gradient", "goes on through z", bend=0.3)
+    diagram.arrow("parameters", "encoder", "gradient", "trains φ", bend=0.5)
     return diagram.picture(
         "One bound, one backward pass: θ and φ learn together",
         "The image x goes into the encoder, which gives mu and log sigma; with noise epsilon they make z, the decoder makes "
@@ -50,7 +49,7 @@ def training(bounds: Sequence[float], x: Tensor, means: Tensor) -> Picture:
         bounds: the mean bound of each pass, nats.
         x, means: ten images and the decoder's means, ``(10, 784)``, values in [0, 1].
     """
-    figure, (left, right) = new_figure(2, width=4.7, height=2.7, width_ratios=[1, 2.3])
+    figure, (left, right) = new_figure(2, width=4.7, height=2.3, width_ratios=[1, 2.5])
     left.plot(range(1, len(bounds) + 1), bounds, color=BLUE, lw=2)
     label(left, "Both learn together", "pass over the data", "mean bound (nats)")
     _rows(right, {"new x": x, "decoder(μ)": means})
@@ -63,7 +62,7 @@ def training(bounds: Sequence[float], x: Tensor, means: Tensor) -> Picture:
     )
 
 
-def _rows(axis, rows: Mapping[str, Tensor]) -> None:  # type: ignore[no-untyped-def]
+def _rows(axis: Axes, rows: Mapping[str, Tensor]) -> None:
     """Draw rows of ten images ``(10, 784)``, each with its name at the left."""
     images = torch.cat(list(rows.values())).clamp(0, 1).view(-1, 28, 28)
     draw_images(axis, (255 * images).byte(), columns=len(next(iter(rows.values()))))
@@ -105,18 +104,19 @@ def unlike(gaps: Mapping[str, Tensor], usual: str = "digits") -> Picture:
     """
     figure, (axis,) = new_figure(width=8.6, height=3.0)
     generator = torch.Generator().manual_seed(0)
-    medians = {}
-    for row, (name, values) in enumerate(reversed(gaps.items())):
+    medians: dict[str, float] = {}
+    rows = list(gaps.items())[::-1]
+    for row, (name, values) in enumerate(rows):
         colour = BLUE if name == usual else ORANGE
         height = row + 0.28 * (2 * torch.rand(len(values), generator=generator) - 1)
         axis.plot(values.clamp(min=0.1), height, "o", color=colour, ms=3.5, alpha=0.55, mew=0)
-        medians[name] = values.median().item()
+        medians[name] = float(values.median())
         axis.plot(medians[name], row, "|", color=BLACK, ms=26, mew=2.2)
-    axis.set_yticks(range(len(gaps)), list(reversed(gaps)))
+    axis.set_yticks(range(len(gaps)), [name for name, _ in rows])
     axis.set_xscale("log")
     axis.set_ylim(-0.6, len(gaps) - 0.4)
     familiar = all(medians[usual] <= other for other in medians.values())
-    title = "The less familiar the image, the wider the gap" if familiar else "Amortization gaps of each kind"
+    title = "The gap is narrowest where the encoder was trained" if familiar else "Amortization gaps of each kind"
     label(axis, f"{title} (bar: median)", "amortization gap (nats, logarithmic)", "")
     told = ", ".join(f"{name} {median:.0f}" for name, median in reversed(medians.items()))
     return Picture(figure, f"Amortization gaps, one dot an image, on a logarithmic axis. Medians in nats: {told}.")

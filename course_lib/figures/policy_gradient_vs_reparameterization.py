@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from course_lib.figures.diagrams import Diagram
@@ -20,28 +22,29 @@ STYLES = {
 
 def two_estimators() -> Picture:
     """Draw where the gradient flows in each of the two estimators, and where it is cut."""
-    diagram = Diagram(columns=6.2, rows=4.3, stretch=1.06)
+    diagram = Diagram(columns=6.3, rows=4.7, stretch=1.06)
     for row, name in ((3.1, "policy gradient"), (0.75, "reparameterization")):
         diagram.note((0, row + 0.75), name, fontsize=10, ha="left", weight="bold")
-        diagram.node(f"phi {row}", (0.2, row), "step", "encoder\n$\\phi$")
-        diagram.node(f"q {row}", (1.5, row), "step", "$\\mu,\\ \\sigma$")
+        diagram.node(f"phi {row}", (0.2, row), "step", "encoder\nφ")
+        diagram.node(f"q {row}", (1.5, row), "step", "μ, σ")
         diagram.node(f"z {row}", (2.9, row), "latent", "$z$")
-        diagram.node(f"r {row}", (4.1, row), "step", "$r(x, z)$")
+        diagram.node(f"r {row}", (4.1, row), "step", "r(x, z)")
         diagram.arrow(f"phi {row}", f"q {row}")
         diagram.arrow(f"z {row}", f"r {row}")
     policy, path = 3.1, 0.75
-    diagram.node("log q", (2.9, policy - 0.95), "step", "$\\log q_\\phi(z|x)$")
-    diagram.node("surrogate", (5.4, policy - 0.95), "step", "$\\log q\\ \\cdot\\ r$")
+    diagram.node("log q", (2.9, policy - 0.95), "step", "log q(z|x)")
+    diagram.node("surrogate", (5.25, policy - 0.95), "step", "log q · r")
     diagram.arrow(f"q {policy}", f"z {policy}", text="drawn")
     diagram.arrow(f"z {policy}", "log q")
     diagram.arrow("log q", "surrogate")
-    diagram.arrow(f"r {policy}", "surrogate", text="a number")
+    diagram.arrow(f"r {policy}", "surrogate")
+    diagram.note((4.85, policy - 0.42), "a number", ha="left")
     diagram.arrow("surrogate", "log q", "gradient", bend=0.3)
     diagram.arrow("log q", f"q {policy}", "gradient", "score", bend=0.2)
     diagram.arrow(f"q {policy}", f"phi {policy}", "gradient", bend=0.55)
     diagram.arrow(f"r {policy}", f"z {policy}", "cut", bend=0.45)
-    diagram.node("eps", (2.9, path - 0.95), "latent", "$\\epsilon$")
-    diagram.arrow(f"q {path}", f"z {path}", text="$\\mu + \\sigma\\epsilon$")
+    diagram.node("eps", (2.9, path - 0.95), "latent", "ε")
+    diagram.arrow(f"q {path}", f"z {path}", text="μ + σε")
     diagram.arrow("eps", f"z {path}")
     diagram.arrow(f"r {path}", f"z {path}", "gradient", bend=0.45)
     diagram.arrow(f"z {path}", f"q {path}", "gradient", bend=0.4)
@@ -92,7 +95,7 @@ def variances(
     return Picture(figure, f"Variance of one estimate on logarithmic axes. {told}.")
 
 
-def beside(axis, xs: Sequence[float], ends: Mapping[str, float], room: float) -> None:  # type: ignore[no-untyped-def]
+def beside(axis: Axes, xs: Sequence[float], ends: Mapping[str, float], room: float) -> None:
     """Write each line's name at its right end, making room on a logarithmic axis."""
     axis.set_xlim(xs[0] / 1.3, xs[-1] * room)
     for name, end in ends.items():
@@ -163,7 +166,7 @@ def _apart(heights: list[float], least: float) -> list[float]:
     """Move labels upwards until each is ``least`` above the one below."""
     moved = list(heights)
     order = sorted(range(len(heights)), key=heights.__getitem__)
-    for below, above in zip(order, order[1:], strict=False):
+    for below, above in pairwise(order):
         moved[above] = max(moved[above], moved[below] + least)
     return moved
 
