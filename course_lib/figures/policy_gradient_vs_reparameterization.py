@@ -71,10 +71,11 @@ def variances(
             measured on a reward in which the dimensions act together.
     """
     figure, axes = new_figure(3, width=3.3, height=3.5, width_ratios=[1, 1, 1.42], sharey=True)
+    rise = all(coupled[-1][name] > 2 * coupled[0][name] for name in coupled[0])
     panels = (
         (axes[0], numbers, against_samples, "More samples help all alike", "samples M"),
-        (axes[1], dims, against_dim, "r is a sum over dimensions", "latent dimension"),
-        (axes[2], dims, coupled, "Dimensions act together", "latent dimension"),
+        (axes[1], dims, against_dim, "r a sum: reparameterized stays flat", "latent dimension"),
+        (axes[2], dims, coupled, "r coupled: all three rise" if rise else "The second reward", "latent dimension"),
     )
     for axis, xs, results, title, across in panels:
         for name in results[0]:
@@ -111,7 +112,7 @@ def what_the_formula_saves(sigma: Tensor, sampled: Tensor, formula: Tensor) -> P
     figure, (axis,) = new_figure(width=7.2, height=3.5)
     ratio = sampled / formula
     axis.plot(sigma, ratio, "o", color=BLUE, ms=4, alpha=0.6, mew=0)
-    high = min(0.9, 1.15 * sigma.max().item())
+    high = min(0.9, 1.03 * sigma.max().item())
     curve = torch.linspace(0.02, high, 100)
     axis.plot(curve, 1 / (1 - curve**2) ** 2, color=BLACK, ls="--", lw=1.6)
     axis.text(high, 1 / (1 - high**2) ** 2, " 1/(1 - σ²)²,\n if all were Gaussian", fontsize=9, va="center")
@@ -120,7 +121,7 @@ def what_the_formula_saves(sigma: Tensor, sampled: Tensor, formula: Tensor) -> P
     median = 100 * (ratio.median().item() - 1)
     label(
         axis,
-        f"The formula saves little where q is narrow: {median:.0f} % in the median, here",
+        f"The narrower q, the less the formula saves (median here: {median:.0f} %)",
         "σ of q, in one latent dimension of one digit",
         "variance with log p(z) sampled,\nover that with the formula",
     )
@@ -149,12 +150,12 @@ def training(curves: Mapping[str, Sequence[Sequence[float]]], rates: Mapping[str
         axis.plot(steps, smooth.mean(0), style, color=colour, lw=2, markevery=(15, 30), ms=5)
         ends[name] = smooth.mean(0)[-1].item()
     last = len(next(iter(curves.values()))[0])
-    for (name, end), height in zip(ends.items(), _apart(list(ends.values()), 5.5), strict=True):
+    for (name, end), height in zip(ends.items(), _apart(list(ends.values()), 5.0), strict=True):
         text = name if "M =" in name else f"{name}, M = 8"
         axis.plot([last, last * 1.02], [end, height], color="0.5", lw=0.8)
-        axis.text(last * 1.03, height, f"{text}\n(rate {rates[name]:g})", fontsize=8.5, va="center", linespacing=1.1)
-    axis.set_ylim(-245, max(ends.values()) + 12)
-    axis.set_xlim(0, 1.42 * last)
+        axis.text(last * 1.03, height, f"{text} (rate {rates[name]:g})", fontsize=8.5, va="center")
+    axis.set_ylim(-228, max(ends.values()) + 14)
+    axis.set_xlim(0, 1.5 * last)
     axis.set_xticks(range(0, last + 1, 50))
     label(axis, "Less noise, faster climb", "step", "bound (nats, mean of 10 steps)")
     told = ", ".join(f"{name} {end:.0f}" for name, end in ends.items())
@@ -185,12 +186,16 @@ def prototypes(by_policy: Sequence[float], by_sum: Sequence[float], images: Tens
     ):
         smooth = torch.tensor(bounds).unfold(0, 10, 1).mean(-1)
         left.plot(smooth, color=colour, ls=style, lw=2)
-        ends.append((smooth[-1].item(), name))
-    for height, (_, name) in zip(_apart([end for end, _ in ends], 14.0), ends, strict=True):
-        left.text(1.02 * len(by_sum), height, name, fontsize=8.5, va="center")
+        ends.append((smooth[-1].item(), name, colour, style))
+    low, high = min(by_policy[0], by_sum[0]) - 10, max(end[0] for end in ends) + 8
+    room = high - low
+    last = len(by_sum)
+    for height, (end, name, colour, style) in zip(_apart([e[0] for e in ends], 0.15 * room), ends, strict=True):
+        left.plot([last, 1.05 * last], [end, height], color=colour, ls=style, lw=1.5)
+        left.text(1.07 * last, height, name, fontsize=8.5, va="center")
     left.set_xlim(0, 1.55 * len(by_sum))
     left.set_xticks(range(0, len(by_sum) + 1, 100))
-    left.set_ylim(-300, max(end for end, _ in ends) + 20)
+    left.set_ylim(low, high)
     label(left, "It learns where no derivative goes", "step", "exact bound (nats)")
     draw_images(right, (255 * images).byte().view(-1, 28, 28), columns=5)
     right.set_title("Twenty prototypes, by policy gradient", loc="left", fontsize=10.5)
