@@ -38,6 +38,17 @@ def test_the_embedded_file_is_small_and_its_licence_lies_beside_it():
     assert "CC BY-SA 3.0" in (data.ASSETS / "LICENSE-MNIST.md").read_text()
 
 
+def test_one_of_each_class_of_fashion_mnist_is_embedded_with_its_licence():
+    clothes = data.load_clothes()
+    assert clothes.images.shape == (10, 1, 28, 28)
+    assert clothes.images.dtype == torch.uint8
+    assert clothes.labels.tolist() == list(range(len(data.CLOTHES)))
+    assert data.CLOTHES_FILE.stat().st_size < 10_000
+    licence = (data.ASSETS / "LICENSE-Fashion-MNIST.md").read_text()
+    assert "MIT" in licence
+    assert "Zalando SE" in licence
+
+
 @needs_mnist
 def test_the_full_mnist_is_read_and_the_subset_is_part_of_it():
     full, subset = load_images("train", full=True, root=SHARED), load_images("train")
