@@ -43,6 +43,7 @@ class Patient:
             "objective": "objective, as trained (nats)",
             "sigma": "mean σ of the q_i",
             "spread": "spread of μ over the digits",
+            "size": "mean |x| of its samples",
         }
         ends = []
         for axis, (name, values), colour in zip(axes, curves.items(), (BLUE, ORANGE, GREEN), strict=False):
@@ -69,7 +70,8 @@ class Patient:
         draw_images(axis, torch.cat(rows), columns=8)
         axis.set_yticks([30 * i + 14 for i in range(len(rows))], list(self.images))
         axis.set_title("What it draws", loc="left", fontsize=10.5)
-        axis.set_xlabel("eight training images" if self.name == "03" else "eight test images")
+        shown = {"03": "eight training images", "10": "eight test images and sixteen draws; below 0 white, above 1 black"}
+        axis.set_xlabel(shown.get(self.name[:2], "eight test images"))
 
     def _estimator(self) -> Picture:
         figure, (axis,) = new_figure(width=6.5, height=3.4)

@@ -8,6 +8,7 @@ What is told of a patient are the symptoms, never the bug: students can print it
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -26,7 +27,9 @@ from course_lib.distributions import (
     gaussian_log_prob,
     kl_to_standard_normal,
 )
+from course_lib.flows import change_of_variables
 from course_lib.gradients import gaussian_score
+from course_lib.nice import NICE, AdditiveCoupling, dequantize, logistic_log_prob
 from course_lib.patients import PATIENTS_FILE
 from course_lib.training import elbo_objective, mean_bound, train
 from course_lib.vae import VAE
@@ -205,6 +208,82 @@ def estimator_patient(seed: int) -> Made:
     }, {f"mean estimate at M = {numbers[-1]}": means[-1], "true gradient": true}
 
 
+class NeverSwaps(NICE):
+    """Every coupling keeps the even entries."""
+
+    def __init__(self) -> None:
+        super().__init__(PIXELS, 200, 4)
+        for i in range(1, len(self.layers)):
+            self.layers[i] = AdditiveCoupling(PIXELS, 200, swap=False)
+
+
+class WrongSign(NICE):
+    """The log-determinant is added where it is subtracted."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        z, log_det = self.inverse(x)
+        return change_of_variables(logistic_log_prob(z), log_det)
+
+
+class InverseForwards(NICE):
+    """On the way back to z the layers come in the order of the way to x."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        log_det = x.new_zeros(len(x))
+        for layer in self.layers:
+            x, change = layer.inverse(x)
+            log_det = log_det + change
+        return logistic_log_prob(x) + log_det
+
+
+FLOWS: dict[str, Callable[[], NICE]] = {
+    "10_a": NeverSwaps,
+    "10_b": lambda: WrongSign(PIXELS, 200, 4),
+    "10_c": lambda: InverseForwards(PIXELS, 200, 4),
+}
+
+
+def flow_patient(name: str, images: Tensor, test: Tensor, seed: int) -> Made:
+    generator = torch.Generator().manual_seed(seed)
+    pixels, flow = images.flatten(1), FLOWS[name]()
+
+    def spread_out(batch: Tensor) -> Tensor:
+        return dequantize(batch, torch.rand(batch.shape, generator=generator), 256)[0]
+
+    scaling = flow.layers[0].log_scale
+    with torch.no_grad():  # where z has the logistic's spread; the margin would begin with gradients too steep
+        scaling.copy_((spread_out(pixels).std(0).clamp(min=0.1) * 3**0.5 / math.pi).log())
+    networks = [parameter for parameter in flow.parameters() if parameter is not scaling]
+    optimizer = torch.optim.Adam([{"params": networks, "lr": 1e-3}, {"params": [scaling], "lr": 2e-2}])
+    objectives, sizes = [], []
+    for _ in range(600):
+        batch = spread_out(pixels[torch.randint(len(pixels), (200,), generator=generator)])
+        objective = flow.log_prob(batch).mean()
+        optimizer.zero_grad()
+        (-objective).backward()
+        optimizer.step()
+        objectives.append(objective.item())
+        with torch.no_grad():
+            sizes.append(flow.sample(50, generator).abs().mean().item())
+    with torch.no_grad():
+        samples = flow.sample(16, torch.Generator().manual_seed(2))
+    curves = torch.tensor([objectives, sizes]).reshape(2, -1, 10).mean(-1)
+    objective, size = curves
+    return {
+        "objective": objective,
+        "size": size,
+        "steps": torch.arange(1, len(size) + 1) * 10,
+        "digits": as_bytes(test[:8]),
+        "samples": as_bytes(samples[:8]),
+        "more samples": as_bytes(samples[8:]),
+    }, {"objective as trained (nats)": objective[-1].item(), "mean |x| of samples": size[-1].item()}
+
+
+def flow_patients(images: Tensor, test: Tensor) -> dict[str, shipped.Shipped]:
+    recipe = "NICE(784, 200, 4) with one bug, 600 steps of Adam, batches of 200 embedded digits, learning rates 0.001 and 0.02"
+    return {name: recorded(recipe, 6, lambda seed, name=name: flow_patient(name, images, test, seed)) for name in FLOWS}
+
+
 def main(root: str) -> None:
     images = load_images("train", full=True, root=root).images
     subset, test = load_images("train").images, load_images("test")
@@ -223,6 +302,7 @@ def main(root: str) -> None:
     patients["03"] = recorded(recipe, 4, lambda seed: per_point_patient(subset))
     recipe = "A policy gradient estimator with one bug, 20,000 times for each number of samples M"
     patients["05"] = recorded(recipe, 5, estimator_patient)
+    patients |= flow_patients(subset, shown)
     shipped.save(PATIENTS_FILE, patients)
     print(f"wrote {MODEL_FILE.stat().st_size / 1e3:.0f} kB and {PATIENTS_FILE.stat().st_size / 1e3:.0f} kB")
 
