@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_lib.distributions import LOG_2PI, log_mean_exp
-from course_lib.explorers.explorer import Explorer, Slider
+from course_lib.explorers.explorer import Explorer, LogSlider, Slider
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, SKY, label, new_figure
 
 
@@ -31,6 +31,12 @@ _OBSERVED = 1.2
 
 
 _REPEATS = 200
+
+
+@lru_cache(maxsize=4)
+def _means_at_draws(samples: int, dim: int) -> Tensor:
+    """The decoder's means at z ~ p(z), ``(_REPEATS, samples, dim)``: what σ does not change."""
+    return _curve(torch.randn(_REPEATS, samples, dim, generator=torch.Generator().manual_seed(1)))
 
 
 def draw_monte_carlo(samples: int, dim: int, sigma: float) -> tuple[Figure, str]:
@@ -54,9 +60,8 @@ def draw_monte_carlo(samples: int, dim: int, sigma: float) -> tuple[Figure, str]
     left.legend(loc="upper left", frameon=False, fontsize=8)
 
     exact = dim * _exact_log_prob(_OBSERVED, sigma)
-    draws = torch.randn(_REPEATS, samples, dim, generator=generator)
-    log_p = (-0.5 * ((_OBSERVED - _curve(draws)) / sigma) ** 2 - math.log(sigma) - 0.5 * LOG_2PI).sum(-1)
-    estimates = log_mean_exp(log_p, 1)
+    squares = (_OBSERVED - _means_at_draws(samples, dim)).square().sum(-1)
+    estimates = log_mean_exp(-0.5 * squares / sigma**2 - dim * (math.log(sigma) + 0.5 * LOG_2PI), 1)
     jitter = torch.rand(_REPEATS, generator=generator)
     right.plot(
         estimates, jitter, ".", color=GREEN, ms=5, alpha=0.55, label=f"{_REPEATS} estimates, {samples} samples each"
@@ -86,7 +91,7 @@ def draw_monte_carlo(samples: int, dim: int, sigma: float) -> tuple[Figure, str]
 monte_carlo = Explorer(
     draw_monte_carlo,
     {
-        "samples": Slider("samples for one estimate", start=20, low=1, high=500, step=1),
+        "samples": LogSlider("samples for one estimate", start=20, low=1, high=500),
         "dim": Slider("dimensions of z and x", start=1, low=1, high=20, step=1),
         "sigma": Slider("σ of p(x|z)", start=0.4, low=0.1, high=1.5, step=0.05),
     },
