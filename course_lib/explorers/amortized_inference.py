@@ -16,7 +16,7 @@ from course_lib.explorers.explorer import Choice, Explorer, Slider
 from course_lib.plots import ORANGE, RED, draw_images, label, new_figure
 
 _NAMES = (*map(str, range(10)), "2, upside down", "5, its negative", "7, shifted by 8 pixels")
-_STEPS, _GRID = 200, 51
+_STEPS, _GRID = 200, 41
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +54,7 @@ def _digit_bound(image: int, steps: int) -> float:
     """The bound of one image after so many steps of refinement, in nats."""
     vae, (mus, log_sigmas) = load_digit_model(), _refined()
     mu, log_sigma = mus[image, steps], log_sigmas[image, steps]
-    eps = torch.randn(300, 2, generator=torch.Generator().manual_seed(1))
+    eps = torch.randn(200, 2, generator=torch.Generator().manual_seed(1))
     z = mu + log_sigma.exp() * torch.cat([eps, -eps])
     return float(vae.log_likelihood(_images()[image], z).mean() - kl_to_standard_normal(mu, log_sigma))
 
@@ -85,9 +85,8 @@ def draw_amortization(image: int, steps: int) -> tuple[Figure, str]:
 
     figure, (picture, plane, zoom) = new_figure(3, width=3.33, height=3.7, width_ratios=[0.7, 1, 1])
     draw_images(picture, (255 * _images()[image]).byte().view(1, 28, 28), columns=1)
-    picture.set_title(f"x: a {_NAMES[image]}", loc="left", fontsize=10.5)
-    picture.set_xlabel("test image")
-    picture.set_ylabel("28 pixels")
+    picture.set_anchor("N")
+    label(picture, f"x: a {_NAMES[image]}", "test image", "28 pixels")
     codes, _ = digit_codes()
     plane.plot(codes[:, 0], codes[:, 1], ".", color="0.8", ms=3, label="codes of test digits", zorder=0)
 
@@ -107,7 +106,7 @@ def draw_amortization(image: int, steps: int) -> tuple[Figure, str]:
     label(zoom, f"True posterior (blue): gap {now - first:.1f} nats", "z, dimension 1", "z, dimension 2")
     plane.set_xlim(-5, 5)
     plane.set_ylim(-5, 5)
-    plane.legend(framealpha=0.9, edgecolor="none", fontsize=7.5, loc="upper left")
+    figure.legend(*plane.get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False, fontsize=9)
     alt = (
         f"The image (a {_NAMES[image]}), and in the latent plane its true posterior with two ellipses: the encoder's q reaches a "
         f"bound of {first:.1f} nats, q after {steps} steps of its own {now:.1f}."

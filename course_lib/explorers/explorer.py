@@ -10,12 +10,15 @@ once, at the controls' starts, and kept: titles and tick labels have to fit ther
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import AutoLocator
 from matplotlib.transforms import Bbox
 
 from course_lib.explorers.controls import Choice, Control, LogSlider, Slider, Switch
@@ -25,6 +28,7 @@ __all__ = ["Choice", "Explorer", "LogSlider", "Slider", "Switch"]
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 COARSE = 1  # while a control moves
+FEW_TICKS = 6  # on an axis: half of a frame's time goes into ticks
 AT_REST = 0.25  # seconds without a change, after which the picture is drawn sharp
 
 # Labels above their controls, in ipywidgets 7 and 8.
@@ -32,10 +36,12 @@ _STYLE = (
     "<style>.course-control>label{width:100%!important;max-width:none!important;text-align:left!important;margin:0}"
     ".course-control.widget-checkbox>label:first-child{display:none}</style>"
 )
-# ipywidgets gives a slider's handle no name, and screen readers its place in a list for its value.
-_NAME_THE_HANDLES = (
+# ipywidgets gives a slider's handle no name, and screen readers its place in a list for its value; and JupyterLab takes
+# the arrow keys from a drop-down, to move to another cell.
+_SERVE_THE_KEYBOARD = (
     "this.closest('.course-explorer')?.querySelectorAll('.course-control').forEach(c=>{"
     "const name=c.querySelector('label')?.textContent,value=c.querySelector('.widget-readout')?.textContent;"
+    "c.querySelectorAll('input,select').forEach(h=>{h.dataset.lmSuppressShortcuts='true'});"
     "c.querySelectorAll('.noUi-handle,.ui-slider-handle,select').forEach(h=>{h.setAttribute('aria-label',name);"
     "if(value){h.setAttribute('role','slider');h.setAttribute('aria-valuetext',value)}})})"
 )
@@ -60,13 +66,21 @@ class Explorer:
     @cached_property
     def _places(self) -> list[Bbox]:
         """Where the axes lie: laid out once, for that takes longer than all the rest."""
-        figure, _ = self.draw(**self.defaults)
+        figure, _ = self._drawn(self.defaults)
         figure.draw_without_rendering()
         return [axis.get_position(original=True) for axis in figure.axes]
 
+    def _drawn(self, settings: dict[str, Any]) -> tuple[Figure, str]:
+        figure, alt = self.draw(**settings)
+        for axis in figure.axes:
+            for locator in (axis.xaxis.get_major_locator(), axis.yaxis.get_major_locator()):
+                if isinstance(locator, AutoLocator):
+                    locator.set_params(nbins=FEW_TICKS)
+        return figure, alt
+
     def frame(self, **settings: Any) -> tuple[Figure, str]:
         """Return the figure at these settings, its axes in their places, and its sentence."""
-        figure, alt = self.draw(**settings)
+        figure, alt = self._drawn(settings)
         if len(figure.axes) == len(self._places):
             figure.set_layout_engine("none")
             for axis, place in zip(figure.axes, self._places, strict=True):
@@ -107,15 +121,16 @@ class Explorer:
         def follow(_: object) -> None:
             nonlocal at_rest
             if at_rest:
-                at_rest.cancel()
-            figure, alt = self.frame(**{name: control.value for name, control in controls.items()})
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:  # nobody would draw it sharp later
-                show(figure, alt, SHARP)
-            else:
-                show(figure, alt, COARSE)
-                at_rest = loop.call_later(AT_REST, show, figure, alt, SHARP)
+                at_rest.cancel()  # which lets go of the last figure, too
+            with _no_full_collection():
+                figure, alt = self.frame(**{name: control.value for name, control in controls.items()})
+                try:
+                    loop = asyncio.get_running_loop()
+                except RuntimeError:  # nobody would draw it sharp later
+                    show(figure, alt, SHARP)
+                else:
+                    show(figure, alt, COARSE)
+                    at_rest = loop.call_later(AT_REST, show, figure, alt, SHARP)
 
         for control in controls.values():
             control.observe(follow, names="value")
@@ -125,5 +140,21 @@ class Explorer:
         return whole
 
 
+@contextmanager
+def _no_full_collection() -> Iterator[None]:
+    """Clear away the last figure, a web of cycles, while it is young.
+
+    Grown old, forty of them have Python search all of the kernel's objects in the middle of a frame, for 200 ms.
+    """
+    gc.collect(1)
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _live_tag(png: bytes, alt: str, scale: int) -> str:
-    return _STYLE + image_tag(png, alt, scale, onload=_NAME_THE_HANDLES)
+    return _STYLE + image_tag(png, alt, scale, onload=_SERVE_THE_KEYBOARD)

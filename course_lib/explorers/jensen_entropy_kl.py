@@ -40,8 +40,7 @@ def draw_jensen(spread: float, share: float) -> tuple[Figure, str]:
     axis.plot([mean], [math.log(mean)], "s", color=GREEN, ms=9, label=f"log E[y] = {math.log(mean):.2f}, on the curve")
     axis.plot([mean], [expected_log], "D", color=RED, ms=8, label=f"E[log y] = {expected_log:.2f}, on the chord")
     axis.plot([mean, mean], [expected_log, math.log(mean)], color=ORANGE, lw=4, alpha=0.7, zorder=1)
-    middle = (expected_log + math.log(mean)) / 2
-    axis.text(mean - 0.02 * float(y[-1]), middle, f"gap {gap:.2f}", ha="right", va="center", fontsize=10)
+    axis.text(mean + 0.02 * float(y[-1]), expected_log - 0.15, f"gap {gap:.2f}", va="top", fontsize=10)
     axis.set_ylim(min(-3.2, math.log(low) - 0.3), math.log(float(y[-1])) + 0.4)
     label(axis, f"Spread {spread:.2f} opens a gap of {gap:.2f} nats between log E[y] and E[log y]", "y", "log y (nats)")
     axis.legend(loc="lower right", frameon=False, fontsize=8.5)
@@ -74,6 +73,11 @@ def two_peaked_log_joint(z: Tensor) -> Tensor:
     return log_prior + log_likelihood
 
 
+def two_peaked_slope(z: Tensor) -> Tensor:
+    """The derivative of log p(x, z) by z."""
+    return (0.15 - z) / 1.3**2 + (_PEAKED_X - z.abs()) / _PEAKED_SIGMA**2 * z.sign()
+
+
 @lru_cache(maxsize=1)
 def two_peaked_log_evidence() -> float:
     """log p(x) of the two-peaked picture, by quadrature over z."""
@@ -103,7 +107,7 @@ def draw_bound(mu: float, sigma: float) -> tuple[Figure, str]:
     left.fill_between(z, posterior, color=SKY, alpha=0.45, lw=0)
     left.plot(z, posterior, color=BLUE, lw=2, label="posterior p(z|x)")
     left.plot(z, q, color=RED, lw=2, ls="--", label=f"q(z) = N({mu:.2f}, {sigma:.2f})")
-    left.set_ylim(0, 1.1 * max(0.75, float(q.max())))
+    left.set_ylim(0, 1.3 * max(0.65, float(q.max())))  # the legend lies above both
     label(left, f"D_KL(q‖p(z|x)) = {kl:.2f} nats", "latent z", "density")
     left.legend(loc="upper left", frameon=False, fontsize=9)
 

@@ -26,9 +26,8 @@ def draw_plane(z1: float, z2: float) -> tuple[Figure, str]:
     plane.set_ylim(-4, 4)
     label(plane, "Codes of 2,000 test digits", "z, dimension 1", "z, dimension 2")
     draw_images(digit, (255 * image).byte().unsqueeze(0), columns=1)
-    digit.set_title(f"Decoded at z = ({z1:.1f}, {z2:.1f})", loc="left", fontsize=10.5)
-    digit.set_xlabel("probability of ink")
-    digit.set_ylabel("28 pixels")
+    digit.set_anchor("N")
+    label(digit, f"Decoded at z = ({z1:.1f}, {z2:.1f})", "probability of ink", "28 pixels")
     near = int(labels[(mu - z).square().sum(-1).argmin()])
     alt = (
         f"Codes of test digits in a latent plane with a cross at ({z1:.1f}, {z2:.1f}), and the image decoded there; the nearest "

@@ -9,11 +9,17 @@ import math
 from dataclasses import replace
 
 import pytest
+import torch
 
 from course_lib.explorers import EXPLORERS
 from course_lib.explorers.controls import Choice, LogSlider, Slider, Switch
 from course_lib.explorers.explorer import AT_REST, VIEW, Explorer
-from course_lib.explorers.jensen_entropy_kl import bound_and_gap, two_peaked_log_evidence
+from course_lib.explorers.jensen_entropy_kl import (
+    bound_and_gap,
+    two_peaked_log_evidence,
+    two_peaked_log_joint,
+    two_peaked_slope,
+)
 from course_lib.explorers.variational_inference import bounds, climb
 from course_lib.plots import label, new_figure, render_png
 
@@ -21,15 +27,13 @@ named = pytest.mark.parametrize("explorer", EXPLORERS.values(), ids=EXPLORERS.ke
 
 
 def corners(explorer):
-    many = len(explorer.controls) > 3
-    ends = [{*c.ends} if many else {*c.ends, c.first} for c in explorer.controls.values()]
-    for values in itertools.product(*ends):
+    yield explorer.defaults
+    for values in itertools.product(*(control.ends for control in explorer.controls.values())):
         yield dict(zip(explorer.controls, values, strict=True))
 
 
 def outside(figure):
     """Return the texts of a figure that leave it, with the pixels by which they do."""
-    figure.draw_without_rendering()
     whole = figure.bbox
     for axis in figure.axes:
         texts = [axis.title, axis._left_title, axis.xaxis.label, axis.yaxis.label, *axis.texts]
@@ -46,6 +50,7 @@ def outside(figure):
 
 @named
 def test_it_draws_at_the_extremes_of_every_control(explorer):
+    places = None
     for settings in corners(explorer):
         figure, alt = explorer.frame(**settings)
         assert render_png(figure, scale=1, level=1).startswith(b"\x89PNG")
@@ -57,19 +62,12 @@ def test_it_draws_at_the_extremes_of_every_control(explorer):
             assert axis.get_xlabel()
             assert axis.get_ylabel()
             assert all(math.isfinite(limit) for limit in (*axis.get_xlim(), *axis.get_ylim()))
-
-
-@named
-def test_everything_stays_in_the_picture_though_the_axes_keep_their_places(explorer):
-    places = None
-    for settings in corners(explorer):
-        figure, _ = explorer.frame(**settings)
+        now = [axis.get_position(original=True).bounds for axis in figure.axes]
+        assert now == (places := places or now), "the axes keep their places"
         assert not list(outside(figure)), settings
         titles = [axis._left_title.get_window_extent() for axis in figure.axes]
         for one, other in itertools.pairwise(titles):
             assert one.x1 < other.x0, (settings, "titles run into each other")
-        now = [axis.get_position(original=True).bounds for axis in figure.axes]
-        assert now == (places := places or now)
 
 
 @named
@@ -183,6 +181,12 @@ def test_elbo_and_kl_add_up_to_log_p_everywhere(mu, sigma):
     # Two quadratures on different grids: the sum is not true by construction.
     assert elbo + kl == pytest.approx(log_evidence, abs=1e-5)
     assert bounds([mu], [math.log(sigma)])[0] == pytest.approx(elbo, abs=1e-3)
+
+
+def test_the_slope_is_the_derivative():
+    z = torch.linspace(-4, 4, 50, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(two_peaked_log_joint(z).sum(), z)
+    torch.testing.assert_close(two_peaked_slope(z.detach()), slope)
 
 
 def test_the_climb_climbs_below_log_p():
