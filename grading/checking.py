@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 from course_lib.answers import AnswerFailed
-from course_lib.carried import review_on_parts
+from course_lib.carried import parts_of, review_on_parts
 from course_lib.checker.exercise import Question
 from course_lib.checker.report import Report
-from course_lib.checker.review import ON_OTHERS, review_answer
+from course_lib.checker.review import NAMED, ON_OTHERS, review_answer
 from course_lib.checks import find_exercise
 from grading.intake.repair import Repaired
 from grading.job import REFERENCE, Job
@@ -37,7 +37,6 @@ class Checks:
         self.seconds = 0.0
         self._job, self._repaired, self._session = job, repaired, session
         self._checked_at: dict[str, int] = {}
-        self._on_parts: set[str] = set()
 
     def right(self, name: str) -> bool:
         return name in self.reports and self.reports[name]["status"] == "right"
@@ -53,24 +52,33 @@ class Checks:
     def check_on_parts(self, name: str) -> None:
         """Check an answer that is wrong with the course's solutions in the place of the wrong parts it calls.
 
-        They are lent as they are, so no cell of the student's may run in this process after it.
+        What is lent could be kept for the next answer, so each is checked in a process of its own.
         """
-        if not self.right(name):
+        if self.right(name) or not self._stands_on_wrong_parts(name):
+            return
+        with self._session.apart():
             report = self._report(name, on_parts=True)
             if report["status"] == "right":
-                self.reports[name] = report
-                self._on_parts.add(name)
+                hidden = self._report(name, self._job.seeds[name], on_parts=True)
+                self.reports[name] = report if hidden["status"] == "right" else hidden
+
+    def _stands_on_wrong_parts(self, name: str) -> bool:
+        exercise = find_exercise(name, self._job.topic)
+        sandbox = self._session.alive()
+        if isinstance(exercise, Question) or sandbox is None:
+            return False
+        try:
+            answer = sandbox.begin(name)
+            parts = parts_of(exercise, self._job.topic)
+            return answer is not None and any(not self.right(part) for part in answer.reaches(parts))
+        except (AnswerFailed, Raised, WireError):
+            return False
 
     def check_hidden(self, name: str) -> None:
         """Check a right answer on inputs that the student has not seen."""
         if isinstance(find_exercise(name, self._job.topic), Question):
             return
         seen = self.reports[name]
-        if name in self._on_parts:
-            hidden = self._report(name, self._job.seeds[name], on_parts=True)
-            if hidden["status"] != "right":
-                self.reports[name] = hidden
-            return
         hidden = self._report(name, self._job.seeds[name])
         if hidden["status"] != "right" and self._session.has_run_after(self._checked_at[name]):
             # A later cell may have changed what the answer uses: it counts as it was at its check.
@@ -109,7 +117,8 @@ class Checks:
                 return review_on_parts(exercise, self._job.topic, answer, self.right, seed=seed)
             return review_answer(exercise, answer, seed)
         except AnswerFailed as failed:
-            return Report(name, 0, exercise.points, "wrong", (failed.says if seed is None else ON_OTHERS,))
+            says = failed.says if seed is None else ON_OTHERS
+            return Report(name, 0, exercise.points, "wrong", (says,), NAMED.get(failed.kind))
         except (Raised, WireError):
             says = f"The process of {name} answers the grader with nonsense."
             return Report(name, 0, exercise.points, "wrong", (says,))

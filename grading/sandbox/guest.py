@@ -250,7 +250,7 @@ class Guest:
 
     def serve_stand_in(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         """Let the course's own solutions stand in for some names that the answer uses."""
-        own = {name: _lent(name, module, source) for name, (module, source) in message["parts"].items()}
+        own = {name: _lent(*part) for name, part in message["parts"].items()}
         self.answer = self._answer().standing_in(own)
         return {"re": "ok"}, b""
 
@@ -329,8 +329,8 @@ class Guest:
         return reply, body
 
 
-def _lent(name: str, module: str, source: str) -> Any:
-    """Return what a module of the course defines under a name, from the source that the grader has sent."""
+def _lent(module: str, name: str, source: str) -> Any:
+    """Return what the source that the grader has sent defines under a name."""
     lent = ModuleType(module)
     exec(compile(source, f"{student_code.OURS[-1]}/lent.py", "exec"), vars(lent))
     return getattr(lent, name)

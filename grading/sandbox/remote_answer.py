@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import socket
 import time
 from collections.abc import Callable, Collection, Mapping
-from importlib import import_module
 from typing import Any
 
 from torch import Tensor
 
 from course_lib.answers import AnswerFailed
+from grading.sandbox.lending import lent_source
 from grading.sandbox.peer import Peer, Raised
 from grading.sandbox.wire import PeerGone, PeerSilent, Reader, WireError, Writer
 
@@ -79,7 +78,7 @@ class RemoteAnswer:
 
     def standing_in(self, parts: Mapping[str, Any]) -> RemoteAnswer:
         """Lend what stands in as source: it is built on the other side, where no cell of the student's runs any more."""
-        sources = {name: (part.__module__, _source_of(part.__module__)) for name, part in parts.items()}
+        sources = {name: (part.__module__, part.__name__, lent_source(part)) for name, part in parts.items()}
         self._peer.deadline = time.monotonic() + self._seconds
         self._ask({"ask": "stand_in", "parts": sources})
         return self
@@ -109,10 +108,6 @@ class RemoteAnswer:
     def _raised(self, raised: Raised) -> AnswerFailed:
         says = f"{self._name} raised {raised.type_name}: {raised.text.splitlines()[0][:300] if raised.text else ''}"
         return AnswerFailed("raised", says, None, raised.type_name)
-
-
-def _source_of(module: str) -> str:
-    return inspect.getsource(import_module(module))
 
 
 class RemoteInstance:

@@ -82,6 +82,18 @@ class Session:
         """Whether a later cell has run in the present sandbox."""
         return any(later > index for later, _ in self._cells)
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Work, for a while, in a fresh sandbox in which the same cells have run; nothing that happens there stays."""
+        starts = self._starts
+        self.close()
+        self._starts = 0
+        try:
+            yield
+        finally:
+            self.close()
+            self._starts = starts - 1  # the sandbox that comes next replaces none that died
+
     def begin_again(self, cells: list[tuple[int, str]]) -> None:
         """Go on in a fresh sandbox in which these cells, and no others, have run."""
         self.close()

@@ -7,6 +7,7 @@ import pytest
 from conftest import needs_sandbox
 from submissions import solved_cells, untouched
 
+from course_lib.checker.probes import HIDDEN, VISIBLE
 from course_lib.checks import find_exercise
 from grading.grade import grade
 from grading.intake.repair import graded_names
@@ -70,3 +71,39 @@ def test_what_stands_in_for_a_part_cannot_be_handed_in_as_the_part(bench):
         bench, per_point_elbo=thief, ascend_q=spying, count_parameters=solved_cells(TOPIC)["count_parameters"] + late
     )
     assert points(result)["per_point_elbo"] == 0
+
+
+SPYING_STEP = """
+import builtins
+builtins.stolen = {}
+
+def train_step(x, mu, log_sigma, eps, decoder, optimizer, sigma_x, step_size):
+    if ascend_q.__globals__ is not globals():
+        builtins.stolen.update(ascend_q.__globals__)
+    elbo = per_point_elbo(x, mu, log_sigma, eps, decoder, sigma_x)
+    optimizer.zero_grad()
+    (-elbo.mean()).backward()
+    optimizer.step()
+    mu, log_sigma = ascend_q(x, mu, log_sigma, eps, decoder, sigma_x, step_size)
+    return mu, log_sigma, elbo.detach()
+"""
+LATE = """
+def infer_q(*args):
+    return stolen["infer_q"](*args)
+"""
+
+
+def test_what_is_lent_to_one_answer_brings_no_other_and_is_gone_before_the_next(bench):
+    wrong = ASCENT.replace("p + step", "p - step")
+    result = graded(bench, ascend_q=wrong, train_step=SPYING_STEP, infer_q=LATE)
+    assert points(result) == {**full(), "ascend_q": 0, "infer_q": 0}
+
+
+def test_a_part_that_fails_on_hidden_inputs_alone_costs_its_own_points_alone(bench):
+    right = solved_cells(TOPIC)["per_point_elbo"]
+    hidden_batch = HIDDEN[-1].batch
+    assert hidden_batch not in {sizes.batch for sizes in VISIBLE}
+    wrong = right.replace("return (log", f"if len(x) == {hidden_batch}: return 0 * mu.sum(-1)\n    return (log")
+    assert wrong != right
+    result = graded(bench, per_point_elbo=wrong, ascend_q=ASCENT)
+    assert points(result) == {**full(), "per_point_elbo": 0}
