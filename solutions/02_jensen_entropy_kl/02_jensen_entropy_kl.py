@@ -187,9 +187,9 @@ figures.entropies(widths, of_gaussian, heads, of_coin)
 # *how small is the expected log-probability of one distribution under the other, minus the entropy?* Draw from $q$, and see how
 # badly $p$ likes what comes; then take off what $q$'s own randomness accounts for.
 #
-# ### A derivation to complete: `expected_square` ({{points expected_square}})
+# ### Exercise: `expected_square` ({{points expected_square}})
 #
-# What is $E_q[\log p]$ for two Gaussians? In one dimension $\log p(x) = -\tfrac12\log 2\pi - \log\sigma_p -
+# *A derivation to complete.* What is $E_q[\log p]$ for two Gaussians? In one dimension $\log p(x) = -\tfrac12\log 2\pi - \log\sigma_p -
 # \frac{(x-\mu_p)^2}{2\sigma_p^2}$, so under $q = \mathcal N(\mu_q, \sigma_q)$ only the square has to be averaged:
 #
 # $$-E_q[\log p] = \tfrac12\log 2\pi + \log\sigma_p + \frac{1}{2\sigma_p^2}\,E_q\big[(x-\mu_p)^2\big].$$

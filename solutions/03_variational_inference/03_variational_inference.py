@@ -143,9 +143,9 @@ def ascend_q(x, mu, log_sigma, eps, decoder, sigma_x, step_size):
 # In the linear-Gaussian model of notebook 02 the posterior is known, and there the climb has an end that can be computed. Take
 # one latent dimension, $\text{decoder}(z) = wz + b$ with a vector $w$.
 #
-# ### A derivation to complete: `optimal_sigma` ({{points optimal_sigma}})
+# ### Exercise: `optimal_sigma` ({{points optimal_sigma}})
 #
-# Which width makes $\mathcal L_i$ largest? Under $q_i$ both squares in the bound spread with $z$, as in notebook 02:
+# *A derivation to complete.* Which width makes $\mathcal L_i$ largest? Under $q_i$ both squares in the bound spread with $z$, as in notebook 02:
 #
 # $$E_{q_i}\big[\|x_i-b-wz\|^2\big] = \|x_i-b-w\mu_i\|^2 + \|w\|^2\sigma_i^2, \qquad E_{q_i}[z^2] = \mu_i^2 + \sigma_i^2.$$
 #
