@@ -21,7 +21,9 @@ from torch import Tensor
 
 ASSETS = Path(__file__).parent / "assets"
 SUBSET_FILE = ASSETS / "mnist_subset.npz"
+CLOTHES_FILE = ASSETS / "fashion_ten.npz"  # made by scripts/make_fashion_ten.py
 GALLERY_FILE = ASSETS / "gallery.npz"  # samples of models of the course, made by scripts/make_gallery.py
+CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot")
 CACHE_VARIABLE = "LATENT_COURSE_DATA"
 IDX_UINT8_MAGIC = 0x0800
 
@@ -90,6 +92,33 @@ def load_images(
             raise ValueError(f"only MNIST is embedded: ask for {dataset} with full=True")
         return _load_subset(split)
     return _load_full(split, dataset, Path(root) if root is not None else cache_directory())
+
+
+def principal_directions(x: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """Return the mean of the data and the directions in which they vary most.
+
+    Args:
+        x: ``(n, dim)``.
+        number: how many directions.
+
+    Returns:
+        The mean ``(dim,)`` and orthonormal columns ``(dim, number)``, the direction of largest variance first. A
+        direction's sign is a convention: its entries add up to a positive number.
+    """
+    mean = x.mean(0)
+    _, directions = torch.linalg.eigh((x - mean).T @ (x - mean))  # the smallest first
+    directions = directions.flip(-1)[:, :number]
+    return mean, directions * directions.sum(0).sign()
+
+
+def load_clothes() -> ImageData:
+    """Return ten test images of Fashion-MNIST, one of each class, in the order of :data:`CLOTHES`; embedded, offline.
+
+    Raises:
+        DataError: the file is missing or corrupt.
+    """
+    images, labels = read_asset(CLOTHES_FILE, ("images", "labels")).values()
+    return ImageData(images.unsqueeze(1), labels.long(), "Fashion-MNIST, ten test images")
 
 
 def read_asset(path: Path, names: Collection[str] | None = None) -> dict[str, Tensor]:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from course_lib.distributions import kl_to_standard_normal
+
 
 def reparameterize(mu: Tensor, log_sigma: Tensor, eps: Tensor) -> Tensor:
     r"""Return :math:`z = \mu + \epsilon\,\sigma`, through which gradients flow to both parameters.
@@ -78,6 +80,41 @@ def leave_one_out_baseline(reward: Tensor) -> Tensor:
     if samples < 2:
         raise ValueError(f"a leave-one-out baseline needs at least 2 samples for each data point, there is {samples}")
     return (reward.sum(0) - reward) / (samples - 1)
+
+
+def policy_gradient_objective(log_likelihood: Tensor, log_q: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
+    r"""Return the scalar whose gradient trains decoder and encoder, the encoder by policy gradient.
+
+    .. math:: \frac1M\sum_j \log q_\phi(z_j|x)\,[r_j - b_j] + \frac1M\sum_j \log p_\theta(x|z_j)
+        - D_{KL}(q_\phi(z|x)\|p(z)), \qquad r_j = \log p_\theta(x|z_j)\ \text{detached}
+
+    averaged over the batch, with the leave-one-out baseline and the KL to N(0, I) in closed form.
+
+    Args:
+        log_likelihood: :math:`\log p_\theta(x|z_j)`, ``(samples, batch)``, attached to theta; at least two samples.
+        log_q: :math:`\log q_\phi(z_j|x)`, ``(samples, batch)``, attached to phi, at samples that are not.
+        mu, sigma: mean and standard deviation of q, ``(batch, latent_dim)``, attached to phi.
+
+    Returns:
+        A scalar, the mean over samples and batch, to be maximised.
+    """
+    reward = log_likelihood.detach()
+    surrogate = score_function_surrogate(log_q, reward - leave_one_out_baseline(reward))
+    return surrogate + log_likelihood.mean() - kl_to_standard_normal(mu, sigma.log()).mean()
+
+
+def variance_saved(h: Tensor, sigma: Tensor, samples: Tensor) -> Tensor:
+    r"""Return how much variance the closed-form KL takes out of the reparameterized gradient for mu, ``(batch,)``.
+
+    For :math:`\log p(x|z) = -\tfrac h2 (z - a)^2`, p(z) = N(0, 1), :math:`z = \mu + \sigma\epsilon`: the gradient's
+    variance is :math:`(h + 1)^2\sigma^2/M` with log p(z) sampled, and :math:`h^2\sigma^2/M` with the KL as a formula.
+
+    Args:
+        h: curvature of the likelihood, ``(batch,)``, not negative.
+        sigma: standard deviation of q, ``(batch,)``, positive.
+        samples: M, ``(batch,)``, positive.
+    """
+    return (2 * h + 1) * sigma**2 / samples
 
 
 def reparameterized_surrogate(mu: Tensor, sigma: Tensor, eps: Tensor, reward_fn: Callable[[Tensor], Tensor]) -> Tensor:

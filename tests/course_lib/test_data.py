@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from course_lib import data
-from course_lib.data import DataError, load_images, read_idx
+from course_lib.data import DataError, load_images, principal_directions, read_idx
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 needs_mnist = pytest.mark.skipif(
@@ -36,6 +36,17 @@ def test_the_embedded_subset_is_real_and_balanced(split, n):
 def test_the_embedded_file_is_small_and_its_licence_lies_beside_it():
     assert data.SUBSET_FILE.stat().st_size < 3e6
     assert "CC BY-SA 3.0" in (data.ASSETS / "LICENSE-MNIST.md").read_text()
+
+
+def test_one_of_each_class_of_fashion_mnist_is_embedded_with_its_licence():
+    clothes = data.load_clothes()
+    assert clothes.images.shape == (10, 1, 28, 28)
+    assert clothes.images.dtype == torch.uint8
+    assert clothes.labels.tolist() == list(range(len(data.CLOTHES)))
+    assert data.CLOTHES_FILE.stat().st_size < 10_000
+    licence = (data.ASSETS / "LICENSE-Fashion-MNIST.md").read_text()
+    assert "MIT" in licence
+    assert "Zalando SE" in licence
 
 
 @needs_mnist
@@ -141,3 +152,14 @@ def test_a_broken_embedded_file_is_named_with_the_remedy(tmp_path, damage):
 def test_a_wrong_argument_is_named(wrong):
     with pytest.raises(ValueError, match=str(next(iter(wrong.values()))) if "split" in wrong else wrong["dataset"]):
         load_images(**wrong)
+
+
+def test_principal_directions_are_those_of_the_singular_value_decomposition():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(200, 6, generator=generator, dtype=torch.float64) @ torch.diag(torch.arange(1.0, 7.0).double())
+    mean, directions = principal_directions(x, 3)
+    torch.testing.assert_close(mean, x.mean(0))
+    torch.testing.assert_close(directions.T @ directions, torch.eye(3, dtype=torch.float64))
+    wanted = torch.linalg.svd(x - mean, full_matrices=False).Vh[:3]
+    torch.testing.assert_close((wanted @ directions).abs(), torch.eye(3, dtype=torch.float64))
+    assert (directions.sum(0) > 0).all()

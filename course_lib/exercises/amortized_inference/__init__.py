@@ -13,4 +13,7 @@ ORDER = (
     "amortization_gap",
     "negative_gap_prediction",
     "unlike_image_prediction",
+    "leaning_gap",
+    "log_evidence_estimate",
+    "measure_gaps",
 )

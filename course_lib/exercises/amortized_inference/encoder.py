@@ -335,7 +335,7 @@ def wrong_class(traits: tuple[Trait, ...], name: str, answer: type) -> Misconcep
 
 EXERCISE = ClassExercise(
     reference=Encoder,
-    points=3,
+    points=2,
     convention="Encoder(data_dim, hidden_dim, latent_dim): forward(x) returns (mu, log_sigma), each (batch, latent_dim); "
     "networks output log_sigma, never sigma, never a log-variance.",
     traits=ENCODER_TRAITS,

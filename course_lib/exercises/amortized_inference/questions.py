@@ -9,10 +9,10 @@ PARAMETERS = Question(
     points=1,
     text="With an encoder, N grows from 10,000 to 1,000,000 images. How many more parameters does inference need?",
     options={
-        "a hundred times as many": "That was the q_i of notebook 03, one pair for each image. The encoder is one network "
-        "for all of them.",
+        "a hundred times as many": "That was the q_i of notebook 03, which kept a pair for each image. Does an encoder keep "
+        "anything for an image?",
         "none": "|θ| + |φ|, whatever N is. That is what amortized means: the cost of inference is shared by all data.",
-        "twice as many": "The encoder's size does not depend on N: it maps any x to mu and log_sigma.",
+        "twice as many": "Count the weights of an encoder, layer by layer: which of those counts has an N in it?",
     },
     correct="none",
 )
@@ -23,10 +23,9 @@ UNLIKE = Question(
     points=1,
     text="The encoder has seen digits only. For an image of a shoe, how large is the amortization gap?",
     options={
-        "larger than for digits": "The decoder's posterior for a shoe exists, and gradient ascent finds it. The encoder was "
-        "never asked about shoes and guesses.",
-        "as large as for digits": "The encoder is fitted where training images are. Elsewhere nothing has held it to the "
-        "posterior.",
+        "larger than for digits": "The decoder has a posterior for a shoe too, and gradient ascent comes nearer to it. The "
+        "encoder was never asked about shoes, and guesses. The next cells measure it.",
+        "as large as for digits": "What keeps the encoder near the posterior is training, and there were no shoes in it.",
         "zero": "A gap of zero would mean that the encoder gives the best Gaussian for an image it was never trained on.",
     },
     correct="larger than for digits",
@@ -50,7 +49,7 @@ TRAINING_SIGN = Question(
 
 DIAGNOSIS = Question(
     name="diagnosis_04",
-    points=2,
+    points=1,
     text="Which bug does the model behind the figure have?",
     options={
         "z is detached": "The encoder then learns from prior and entropy only, which are best where q is the prior: every "

@@ -14,7 +14,12 @@ from course_lib.bounds import amortized_elbo, per_point_elbo
 from course_lib.checker.exercise import Exercise, Misconception
 from course_lib.checker.networks import weights_of, with_old_gradients
 from course_lib.checker.probes import Draw
-from course_lib.exercises.amortized_inference.probes import elbo_probe
+from course_lib.exercises.amortized_inference.probes import (
+    CLOSED_FORM,
+    closed_form_kl,
+    elbo_probe,
+    sampled_entropy,
+)
 from course_lib.exercises.variational_inference.probes import through_wrong_bounds
 
 
@@ -76,7 +81,7 @@ def _phi_trained(
 
 EXERCISE = Exercise(
     reference=refine_q,
-    points=3,
+    points=2,
     returns={
         "mu": "(batch, latent_dim)",
         "log_sigma": "(batch, latent_dim)",
@@ -91,6 +96,9 @@ EXERCISE = Exercise(
     atol=1e-4,
     rtol=1e-4,
     misconceptions=(
+        Misconception(
+            "KL in closed form", "It climbs another estimate. " + CLOSED_FORM, _refinement(elbo=closed_form_kl)
+        ),
         Misconception(
             "start at the prior",
             "You start at mu = 0 and log_sigma = 0: start where the encoder points, encoder(x).",
@@ -157,5 +165,10 @@ EXERCISE = Exercise(
             lambda elbo: _refinement(elbo=elbo),
         ),
     ),
-    alternatives=(_refinement(), _refinement(learns=lambda mu, log_sigma, encoder, decoder: [log_sigma, mu])),
+    # -log q at z = mu + sigma · eps has the entropy's gradient, exactly.
+    alternatives=(
+        _refinement(elbo=sampled_entropy),
+        _refinement(),
+        _refinement(learns=lambda mu, log_sigma, encoder, decoder: [log_sigma, mu]),
+    ),
 )

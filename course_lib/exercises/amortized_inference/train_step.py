@@ -15,7 +15,14 @@ from course_lib.checker.exercise import Exercise, Misconception
 from course_lib.checker.networks import one_of, only_tensor, sgd, weights_of, with_old_gradients
 from course_lib.checker.probes import Draw
 from course_lib.distributions import gaussian_log_prob
-from course_lib.exercises.amortized_inference.probes import amortized, elbo_probe, encoder_cut_off
+from course_lib.exercises.amortized_inference.probes import (
+    CLOSED_FORM,
+    amortized,
+    closed_form_kl,
+    elbo_probe,
+    encoder_cut_off,
+    sampled_entropy,
+)
 from course_lib.exercises.variational_inference.probes import elbo_variant
 
 
@@ -33,7 +40,9 @@ def observe_train_step(answer: Answer, args: tuple[Any, ...]) -> tuple[Tensor, .
     with torch.no_grad():
         before = amortized_elbo(x, eps, encoder, decoder, sigma_x)
         after = amortized_elbo(x, eps, phi, theta, sigma_x)
-    return one_of(elbo, before, [after]), weights_of(theta), weights_of(phi)
+        # -log q at z = mu + sigma · eps for the entropy: the same step, another value, right on average.
+        sampled = [amortized(sampled_entropy)(x, eps, q, p, sigma_x) for q, p in ((encoder, decoder), (phi, theta))]
+    return one_of(elbo, before, [after, *sampled]), weights_of(theta), weights_of(phi)
 
 
 def _step(
@@ -53,6 +62,19 @@ def _step(
             else:
                 getattr(optimizer, call)()
         return result(right)
+
+    return step
+
+
+def _whole(elbo: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The step on another bound, which is returned too."""
+
+    def step(x: Tensor, eps: Tensor, encoder: Any, decoder: Any, optimizer: Any, sigma_x: Any) -> Tensor:
+        value = elbo(x, *encoder(x), eps, decoder, sigma_x)
+        optimizer.zero_grad()
+        (-value.mean()).backward()
+        optimizer.step()
+        return value.detach()
 
     return step
 
@@ -95,6 +117,9 @@ EXERCISE = Exercise(
     probe=_train_probe,
     observe=observe_train_step,
     misconceptions=(
+        Misconception(
+            "KL in closed form", "The step is that of another estimate. " + CLOSED_FORM, _whole(closed_form_kl)
+        ),
         Misconception(
             "the bound falls",
             "The step makes the bound smaller: an optimizer minimises, so the loss is -elbo.mean().",
@@ -163,5 +188,5 @@ EXERCISE = Exercise(
             _step(result=lambda elbo: elbo.mean()),
         ),
     ),
-    alternatives=(_attached, _new_bound, _step()),
+    alternatives=(_whole(sampled_entropy), _attached, _new_bound, _step()),
 )

@@ -14,6 +14,8 @@ ORDER = (
     "gradient_mean_and_variance",
     "score_dimension_prediction",
     "elbo_with_analytic_kl",
+    "variance_saved",
+    "policy_gradient_objective",
     "discrete_prediction",
     "categorical_elbo",
     "categorical_policy_gradient",

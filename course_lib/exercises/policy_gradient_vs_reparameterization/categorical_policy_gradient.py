@@ -35,7 +35,7 @@ def _pick(table: Tensor, z: Tensor) -> Tensor:
 
 EXERCISE = Exercise(
     reference=categorical_policy_gradient,
-    points=3,
+    points=2,
     returns={"gradient of logits": "(batch, categories)", "gradient of reward": "(samples, batch)"},
     convention=SURROGATE + "log q(z) = log_softmax(logits) over the categories, at the sampled z.",
     probe=_categorical_probe,

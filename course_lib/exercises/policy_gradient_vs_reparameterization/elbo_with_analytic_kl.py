@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from course_lib.bounds import elbo_with_analytic_kl
-from course_lib.checker.exercise import Exercise, Misconception
+from course_lib.checker.exercise import EdgeCase, Exercise, Misconception
 from course_lib.checker.probes import Draw
 from course_lib.distributions import gaussian_entropy
 
@@ -25,6 +25,15 @@ def _analytic_probe(draw: Draw) -> tuple[Any, ...]:
     )
 
 
+def _one_sample(draw: Draw) -> tuple[Any, ...]:
+    log_likelihood, mu, sigma = _analytic_probe(draw)
+    return log_likelihood[0], mu, sigma
+
+
+def _expected(log_likelihood: Tensor) -> Tensor:
+    return log_likelihood.mean(0) if log_likelihood.dim() == 2 else log_likelihood
+
+
 def _kl(mu: Tensor, sigma: Tensor) -> Tensor:
     return 0.5 * (mu**2 + sigma**2 - 1 - 2 * sigma.log()).sum(-1)
 
@@ -32,6 +41,11 @@ def _kl(mu: Tensor, sigma: Tensor) -> Tensor:
 def _minus(kl: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
     return lambda log_likelihood, mu, sigma: log_likelihood.mean(0) - kl(mu, sigma)
 
+
+ONE_SAMPLE = (
+    "Right for log_likelihood (samples, batch), but the docstring allows (batch,) too, one sample for each data point: there "
+    "mean(0) averages over the batch. Ask log_likelihood.dim() which one it is."
+)
 
 EXERCISE = Exercise(
     reference=elbo_with_analytic_kl,
@@ -123,19 +137,23 @@ EXERCISE = Exercise(
             "That is the loss: return the bound, log-likelihood minus KL.",
             lambda log_likelihood, mu, sigma: _kl(mu, sigma) - log_likelihood.mean(0),
         ),
+        Misconception("one sample averaged over the batch", ONE_SAMPLE, _minus(_kl)),
         Misconception(
             "KL detached",
             "The values are right, but no gradient flows through the KL: mu and sigma are learned from it too.",
-            _minus(lambda mu, sigma: _kl(mu, sigma).detach() + 0 * (mu + sigma).sum(-1)),
+            lambda log_likelihood, mu, sigma: (
+                _expected(log_likelihood) - _kl(mu, sigma).detach() + 0 * (mu + sigma).sum(-1)
+            ),
         ),
     ),
     alternatives=(
         lambda log_likelihood, mu, sigma: (
-            log_likelihood.mean(dim=0)
+            log_likelihood.reshape(-1, len(mu)).mean(dim=0)
             - kl_divergence(Normal(mu, sigma), Normal(torch.zeros_like(mu), torch.ones_like(mu))).sum(-1)
         ),
         lambda log_likelihood, mu, sigma: (
-            log_likelihood.mean(0) + 0.5 * torch.sum(1 + torch.log(sigma**2) - mu**2 - sigma**2, dim=-1)
+            _expected(log_likelihood) + 0.5 * torch.sum(1 + torch.log(sigma**2) - mu**2 - sigma**2, dim=-1)
         ),
     ),
+    edge_cases=(EdgeCase("one sample", ONE_SAMPLE, _one_sample),),
 )

@@ -11,8 +11,9 @@ UNBIASED = Question(
     options={
         "at the same gradient": "Both are unbiased: their expectations are the gradient of J, exactly. They differ in how "
         "far a single estimate strays.",
-        "reparameterization is nearer": "It is nearer with few samples. With many, both arrive at the true gradient.",
-        "the policy gradient is biased": "Its expectation is ∇J, without any assumption on r. What it has is variance.",
+        "reparameterization is nearer": "With few samples it is nearer. What is left of that when the noise has averaged out?",
+        "the policy gradient is biased": "Look at its derivation: from the integral to the expectation every step is an equality, "
+        "whatever r is.",
     },
     correct="at the same gradient",
 )
@@ -23,8 +24,8 @@ CONSTANT = Question(
     points=1,
     text="A constant 100 is added to every reward. What happens to the policy gradient without a baseline?",
     options={
-        "nothing": "Its mean stays, but each sample's ∇log q is now multiplied by about 100: the noise grows with the "
-        "constant.",
+        "nothing": "Nothing changes about which μ is best. But an estimate is a sum of products ∇log q · r, and every r in it "
+        "is another one now.",
         "its mean changes": "The score has mean zero, E[∇log q] = 0: a constant times it adds nothing to the mean.",
         "its variance explodes": "The mean stays, because the score has mean zero; the variance grows with the square of the "
         "constant. A baseline takes the constant out again.",
@@ -39,10 +40,10 @@ DIMENSION = Question(
     text="The latent dimension grows, r is a sum over dimensions. Which estimator's variance per entry grows with it?",
     options={
         "the policy gradient's": "One dimension's score is multiplied with the reward of all dimensions: the others are "
-        "noise to it. The path derivative of one dimension sees its own part of r only.",
-        "the reparameterized one's": "∂r/∂z_d involves dimension d only, when r is a sum: more dimensions add nothing to it.",
-        "both alike": "The policy gradient multiplies each score with the whole reward, the reparameterized one "
-        "differentiates: only the first feels the other dimensions.",
+        "noise to it. The path derivative of one dimension sees its own part of r only, as long as r is a sum; where "
+        "dimensions act together, it feels them too.",
+        "the reparameterized one's": "Differentiate such an r with respect to z_d: which of its terms are left?",
+        "both alike": "Write down one entry of each estimate. What of the other dimensions stands in it?",
     },
     correct="the policy gradient's",
 )
@@ -53,10 +54,11 @@ DISCRETE = Question(
     points=1,
     text="z is a category, one of ten. Why can reparameterization not train its logits?",
     options={
-        "the gradient is too noisy": "There is no gradient to be noisy: a category jumps, its derivative is zero or none.",
+        "the gradient is too noisy": "Noise could be averaged away. Try to write down the derivative itself: is there one?",
         "z cannot be moved a little": "z = f(logits, eps) is a step function: its derivative is zero almost everywhere, so "
         "nothing flows through z. The policy gradient differentiates log q(z), which is smooth in the logits.",
-        "the softmax has no derivative": "The softmax is smooth. It is the sampled category that jumps.",
+        "the softmax has no derivative": "The softmax is smooth in its logits. Follow the way on, from the probabilities to the "
+        "sample.",
     },
     correct="z cannot be moved a little",
 )
@@ -64,7 +66,7 @@ DISCRETE = Question(
 
 DIAGNOSIS = Question(
     name="diagnosis_05",
-    points=2,
+    points=1,
     text="Which bug does the estimator behind the figure have?",
     options={
         "the reward is not detached": "Then the mean would be wrong by the gradient of the reward, for every M alike. The "
