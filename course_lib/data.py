@@ -94,6 +94,23 @@ def load_images(
     return _load_full(split, dataset, Path(root) if root is not None else cache_directory())
 
 
+def principal_directions(x: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """Return the mean of the data and the directions in which they vary most.
+
+    Args:
+        x: ``(n, dim)``.
+        number: how many directions.
+
+    Returns:
+        The mean ``(dim,)`` and orthonormal columns ``(dim, number)``, the direction of largest variance first. A
+        direction's sign is a convention: its entries add up to a positive number.
+    """
+    mean = x.mean(0)
+    _, directions = torch.linalg.eigh((x - mean).T @ (x - mean))  # the smallest first
+    directions = directions.flip(-1)[:, :number]
+    return mean, directions * directions.sum(0).sign()
+
+
 def load_clothes() -> ImageData:
     """Return ten test images of Fashion-MNIST, one of each class, in the order of :data:`CLOTHES`; embedded, offline.
 

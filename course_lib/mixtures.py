@@ -50,3 +50,29 @@ def expected_log_joint(x: Tensor, weights: Tensor, mu: Tensor, sigma: Tensor) ->
     log_joint = mixture_log_joint(x, weights, mu, sigma)
     posterior = torch.softmax(log_joint, -1)
     return (posterior * log_joint.masked_fill(posterior == 0, 0.0)).sum(-1)
+
+
+def maximising_means(x: Tensor, posterior: Tensor) -> Tensor:
+    r"""Return the means that maximise the expected log-joint, :math:`\sum_i r_{ik} x_i / \sum_i r_{ik}`.
+
+    Args:
+        x: ``(batch, dim)``.
+        posterior: the :math:`r_{ik}`, ``(batch, components)``, held fixed.
+
+    Returns:
+        ``(components, dim)``.
+    """
+    return posterior.T @ x / posterior.sum(0).unsqueeze(-1)
+
+
+def em_step(x: Tensor, weights: Tensor, mu: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    r"""Return the ``weights``, ``mu`` and ``sigma`` that maximise :func:`expected_log_joint`, the posterior held fixed.
+
+    One step of expectation-maximisation (Dempster, Laird and Rubin, 1977); it never lowers the mean of
+    :func:`mixture_log_prob` over ``x``.
+    """
+    posterior = mixture_posterior(x, weights, mu, sigma)
+    means = maximising_means(x, posterior)
+    # By the mean of squares, without a (batch, components, dim) of differences; rounding may leave it below zero.
+    variance = maximising_means(x**2, posterior) - means**2
+    return posterior.mean(0), means, variance.clamp(min=0).sqrt()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_lib import shipped
@@ -30,11 +31,11 @@ class Patient:
     images: dict[str, Tensor]
 
     def picture(self) -> Picture:
-        """Draw curves and images side by side."""
+        """Draw the curves side by side, and the images below them."""
         if "mean" in self.curves:
             return self._estimator()
         curves = {name: values for name, values in self.curves.items() if name != "steps"}
-        figure, axes = new_figure(len(curves) + 1, width=3.3, height=3.3, width_ratios=[1] * len(curves) + [2.2])
+        figure, axes = self._places(len(curves))
         words = {
             "likelihood": "E[log p(x|z)], as trained (nats)",
             "kl": "D_KL(q‖p(z)) (nats)",
@@ -51,6 +52,17 @@ class Patient:
             ends.append(f"{words[name]} ends at {end:.3g}")
         self._draw_images(axes[-1])
         return Picture(figure, f"Model {self.name}: {'; '.join(ends)}. Rows of images: {', '.join(self.images)}.")
+
+    def _places(self, curves: int) -> tuple[Figure, list[Axes]]:
+        """Return the curves' axes and, as wide as all of them, that of the images below."""
+        rows = len(self.images)
+        figure, (whole,) = new_figure(width=9.6, height=3.1 + 1.05 * rows)
+        whole.remove()
+        names = [str(i) for i in range(curves)]
+        places: dict[str, Axes] = figure.subplot_mosaic([names, ["images"] * curves], height_ratios=[2.6, 1.05 * rows])
+        for axis in places.values():
+            axis.spines[["top", "right"]].set_visible(False)
+        return figure, [*(places[name] for name in names), places["images"]]
 
     def _draw_images(self, axis: Axes) -> None:
         rows = [images[:8] for images in self.images.values()]

@@ -8,6 +8,8 @@ Lecture part "The variational autoencoder"; Kingma and Welling 2014; notebook 06
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -29,6 +31,27 @@ def interpolate(z_start: Tensor, z_end: Tensor, num_steps: int) -> Tensor:
     """
     share = torch.linspace(0, 1, num_steps, dtype=z_start.dtype, device=z_start.device).unsqueeze(-1)
     return torch.lerp(z_start, z_end, share)
+
+
+def train_step(
+    x: Tensor, eps: Tensor, elbo: Callable[[Tensor, Tensor], Tensor], optimizer: torch.optim.Optimizer
+) -> Tensor:
+    """Step theta and phi once up the mean bound of a batch.
+
+    Args:
+        x: ``(batch, data_dim)``.
+        eps: standard Gaussian noise, ``(batch, latent_dim)``.
+        elbo: maps x and eps to the bounds, ``(batch,)``; a model's ``elbo``.
+        optimizer: minimises over the model's parameters; the loss is ``-elbo(x, eps).mean()``.
+
+    Returns:
+        The bounds before the step, ``(batch,)``, nats.
+    """
+    bounds = elbo(x, eps)
+    optimizer.zero_grad()
+    (-bounds.mean()).backward()
+    optimizer.step()
+    return bounds.detach()
 
 
 class VAE(nn.Module):

@@ -153,14 +153,21 @@ def report(name: Topic) -> None:
 
 @app.command()
 def export(
+    name: Annotated[str | None, typer.Argument(help="A notebook by name or number; all by default.")] = None,
     to: Annotated[Path, typer.Option("--to", help="The CSV file to write.")] = ROOT / "grading" / "grades.csv",
     form: Annotated[str, typer.Option("--for", help="nbgrader, canvas or moodle.")] = "nbgrader",
 ) -> None:
-    """Write all grades to a CSV file; a submission that could not be graded has a status instead of a score."""
-    failed = exporting.export(to, form=form)
+    """Write grades to a CSV file; a submission that could not be graded has a status instead of a score."""
+    rows = exporting.export(to, form=form, only=name)
     console.print(f"Grades are in {to}.")
-    for topic, student in failed:
-        console.print(f"{student}: {topic} was handed in but not graded; its score is left empty.")
+    if form == "moodle":
+        for topic, points in exporting.maxima(rows).items():
+            console.print(
+                f"In Moodle, the grade item for {topic} needs a maximum grade of {points:g}.", highlight=False
+            )
+    for row in rows:
+        if row.status == NOT_GRADED:
+            console.print(f"{row.student_id}: {row.assignment} was handed in but not graded; its score is left empty.")
 
 
 @app.command()

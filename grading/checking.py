@@ -9,7 +9,7 @@ from course_lib.answers import AnswerFailed
 from course_lib.carried import parts_of, review_on_parts
 from course_lib.checker.exercise import Question
 from course_lib.checker.report import Report
-from course_lib.checker.review import ON_OTHERS, review_answer
+from course_lib.checker.review import NAMED, ON_OTHERS, review_answer
 from course_lib.checks import find_exercise
 from grading.intake.repair import Repaired
 from grading.job import REFERENCE, Job
@@ -117,7 +117,8 @@ class Checks:
                 return review_on_parts(exercise, self._job.topic, answer, self.right, seed=seed)
             return review_answer(exercise, answer, seed)
         except AnswerFailed as failed:
-            return Report(name, 0, exercise.points, "wrong", (failed.says if seed is None else ON_OTHERS,))
+            says = failed.says if seed is None else ON_OTHERS
+            return Report(name, 0, exercise.points, "wrong", (says,), NAMED.get(failed.kind))
         except (Raised, WireError):
             says = f"The process of {name} answers the grader with nonsense."
             return Report(name, 0, exercise.points, "wrong", (says,))

@@ -11,6 +11,8 @@ from typing import Any
 import nbformat
 import torch
 
+from course_lib.checker.review import ENDLESS
+from course_lib.time_limits import OutOfTime
 from grading.checking import Checks
 from grading.intake.reading import Unreadable, read_submission
 from grading.intake.repair import Repaired, Step, graded_names, imports_of, repair
@@ -55,7 +57,7 @@ def grade(job: Job, bench: Bench) -> dict[str, Any]:
     """Grade a submission and return the result as JSON; whatever it does, nothing is raised for it.
 
     The keys: ``student``, ``topic``, ``state``, ``why`` (not graded), ``repairs``, ``exercises`` (one report each),
-    ``slowest`` (cell), ``seconds``, ``memory_mb``, ``phases``, ``signs``, ``notebook`` (graded, as text).
+    ``slowest`` (cell or check), ``seconds``, ``memory_mb``, ``phases``, ``signs``, ``notebook`` (graded, as text).
     """
     began = time.monotonic()
     result: dict[str, Any] = {"student": job.student, "topic": job.topic, "state": NOT_GRADED, "repairs": []}
@@ -176,11 +178,20 @@ class _Submission:
             self.checks.check_on_parts(name)
 
     def slowest(self) -> dict[str, Any] | None:
-        if not self.session.ran:
-            return None
-        index, cell = max(self.session.ran, key=lambda pair: pair[1].seconds)
-        first = self.steps[index].source.strip().splitlines()[:1]
-        return {"seconds": round(cell.seconds, 3), "cell": (first or [""])[0][:80]}
+        """Return the cell or the check that took longest, and why it was ended, if it was."""
+        took: list[dict[str, Any]] = [
+            {
+                "seconds": round(cell.seconds, 3),
+                "cell": (self.steps[index].source.strip().splitlines() or [""])[0][:80],
+                "ended": cell.lost == "time" or cell.error == OutOfTime.__name__,
+            }
+            for index, cell in self.session.ran
+        ]
+        took += [
+            {"seconds": report["seconds"], "cell": f'check("{name}")', "ended": report["misconception"] == ENDLESS}
+            for name, report in self.checks.reports.items()
+        ]
+        return max(took, key=lambda one: one["seconds"], default=None)
 
     def signs(self) -> list[str]:
         """Return what an instructor may want to look at."""

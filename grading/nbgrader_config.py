@@ -36,3 +36,8 @@ c.GenerateAssignment.preprocessors = [replaced.get(step, step) for step in stock
 steps = {Execute: "grading.safe_execute.SafeExecute"}
 c.Autograde.sanitize_preprocessors = ["grading.safe_execute.Repair", *Autograde.sanitize_preprocessors.default()]
 c.Autograde.autograde_preprocessors = [steps.get(step, step) for step in Autograde.autograde_preprocessors.default()]
+
+# The page that students get back.
+c.HTMLExporter.template_name = "feedback"  # the name that nbgrader itself asks for
+c.HTMLExporter.extra_template_basedirs = [str(root / "grading" / "records" / "templates")]
+c.HTMLExporter.filters = {"offline": "grading.records.offline.offline"}

@@ -4,7 +4,8 @@ Contract: `python scripts/bootstrap.py [COMMAND [ARGUMENT ...]]`, standard libra
 The commands, `env` if none is given; further arguments are passed on to what they run:
 
     env          create or reuse the environment in .venv
-    lab          open the course in JupyterLab
+    lab          lay the notebooks out in work/ and open them in JupyterLab
+    teach        open the whole course in JupyterLab, with nbgrader's tools
     test         run every test
     quick        style, types, and the tests that what you have just changed can break
     test-lowest  the library's tests with the lowest versions that it allows, in an environment of their own
@@ -26,7 +27,8 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-START = "/lab/tree/notebooks/00_start_here/00_start_here.ipynb"
+START = "/lab/tree/work/00_start_here/00_start_here.ipynb"
+TEACH = "/lab/tree/solutions"
 GIGABYTES = 9  # torch's GPU build takes 5.5 GB, and pip unpacks before it moves
 CACHES = [".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis"]
 # A cell that ran out of time passes with nbval, and so would all after it: xfail_strict makes them fail.
@@ -151,10 +153,13 @@ def run_all(commands):
     return 0
 
 
-def lab_command(python, arguments, is_root):
+def lab_command(python, arguments, is_root, teaching=False):
     """JupyterLab at the repository's root, so that it finds the course; as root it starts only if told so."""
     # Not `-m jupyter lab`: that takes another jupyter-lab, of conda or the system, if one comes first on the PATH.
-    command = [python, "-m", "jupyterlab", "--ServerApp.root_dir=" + ROOT, "--LabApp.default_url=" + START]
+    command = [python, "-m", "jupyterlab", "--ServerApp.root_dir=" + ROOT]
+    command.append("--LabApp.default_url=" + (TEACH if teaching else START))
+    if not teaching:  # without nbgrader's tools for instructors, and without news
+        command.append("--LabApp.app_settings_dir=" + os.path.join(ROOT, "scripts", "jupyterlab"))
     return command + (["--allow-root"] if is_root else []) + arguments
 
 
@@ -190,13 +195,15 @@ def main(arguments):
         return clean()
     if command == "test-lowest":
         return run_all(lowest_commands(lowest_environment(), rest))
-    if command not in ("env", "lab", "test", "quick", "lint", "build", "check"):
+    if command not in ("env", "lab", "teach", "test", "quick", "lint", "build", "check"):
         print(__doc__.strip())
         return 0 if command in ("help", "-h", "--help") else 2
     python = course_environment()
     lint = [(part, {}) for part in lint_commands(python)]
-    if command == "lab":
-        return run(lab_command(python, rest, hasattr(os, "geteuid") and os.geteuid() == 0))
+    if command in ("lab", "teach"):
+        lab = lab_command(python, rest, hasattr(os, "geteuid") and os.geteuid() == 0, command == "teach")
+        lay_out = [python, os.path.join("scripts", "lay_out.py")]
+        return run_all([(part, {}) for part in ([lay_out, lab] if command == "lab" else [lab])])
     if command == "quick":
         return run([python, os.path.join("scripts", "quick.py"), *rest])
     if command in ("build", "check"):

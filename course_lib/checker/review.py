@@ -24,6 +24,8 @@ VISIBLE_SEED = 20
 PRINTED_CHARACTERS = 400
 PREPARED_CHECKS = 200
 STOPPING = ("unanswered", "half", "time", "lost")  # failures after which nothing more is tried
+ENDLESS, DEADLY = "never comes to an end", "ends the whole program"
+NAMED = {"time": ENDLESS, "lost": DEADLY}
 ON_OTHERS = "Right on the inputs you have seen, but not on others."
 
 
@@ -200,13 +202,13 @@ def _violated(exercise: Exercise, rule: Property, answer: Answer, seed: int | No
 
 def _stopped(exercise: Exercise | ClassExercise, failed: AnswerFailed, seed: int | None) -> Report:
     if seed is not None:
-        return _report(exercise, (ON_OTHERS, _without_details(failed)))
+        return _report(exercise, (ON_OTHERS, _without_details(failed)), misconception=NAMED.get(failed.kind))
     if failed.kind == "unanswered":
         says = "Write your answer where it says YOUR CODE HERE, run that cell, then run this one again."
         return Report(exercise.name, 0, exercise.points, "unanswered", (failed.says, says))
     if failed.kind == "half":
         return Report(exercise.name, 0, exercise.points, "wrong", (failed.says,), line=failed.line)
-    return _report(exercise, (failed.says,), line=failed.line)
+    return _report(exercise, (failed.says,), misconception=NAMED.get(failed.kind), line=failed.line)
 
 
 def _without_details(failed: AnswerFailed) -> str:

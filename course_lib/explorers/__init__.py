@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from course_lib.explorers.amortized_inference import amortization
 from course_lib.explorers.explorer import Explorer
-from course_lib.explorers.jensen_entropy_kl import bound, jensen
+from course_lib.explorers.jensen_entropy_kl import bound, entropy, jensen
 from course_lib.explorers.latent_variable_models import monte_carlo
 from course_lib.explorers.policy_gradient_vs_reparameterization import gradients
 from course_lib.explorers.start_here import underflow
@@ -15,6 +15,7 @@ EXPLORERS: dict[str, Explorer] = {
     "underflow": underflow,
     "monte_carlo": monte_carlo,
     "jensen": jensen,
+    "entropy": entropy,
     "bound": bound,
     "ascent": ascent,
     "amortization": amortization,

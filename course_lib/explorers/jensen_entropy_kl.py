@@ -1,4 +1,4 @@
-"""The explorers of notebook 02: Jensen's inequality, and ELBO + KL = log p(x)."""
+"""The explorers of notebook 02: Jensen's inequality, q without its entropy, and ELBO + KL = log p(x)."""
 
 from __future__ import annotations
 
@@ -83,6 +83,80 @@ def bound_and_gap(mu: float, sigma: float) -> tuple[float, float, float]:
     log_posterior = two_peaked_log_joint(z) - log_evidence
     kl = torch.trapezoid(log_q.exp() * (log_q - log_posterior), z)
     return elbo.item(), kl.item(), log_evidence.item()
+
+
+PEAK = 1.45  # where log p(x, z) is highest
+
+# Far enough out that exp underflows to zero beyond, fine enough for the narrowest q.
+_STANDARD = torch.linspace(-7, 7, 701, dtype=torch.float64)
+
+
+def pull_and_entropy(sigma: Tensor) -> tuple[Tensor, Tensor]:
+    """Return E_q[log p(x, z)] and H(q) for q = N(PEAK, sigma), ``(n,)`` for ``sigma (n,)``, by quadrature over z."""
+    z = PEAK + sigma.unsqueeze(-1) * _STANDARD
+    weights = (-0.5 * _STANDARD**2 - 0.5 * LOG_2PI).exp()
+    pull = torch.trapezoid(weights * two_peaked_log_joint(z), _STANDARD)
+    return pull, sigma.log() + 0.5 * (LOG_2PI + 1)
+
+
+def draw_entropy(weight: float, sigma: float) -> tuple[Figure, str]:
+    """Show what the width of q makes of E_q[log p(x, z)] + weight · H(q); without the entropy the narrowest is best.
+
+    Args:
+        weight: of the entropy, 1 in the bound.
+        sigma: the standard deviation of q, which sits on a peak of the posterior.
+    """
+    widths = torch.logspace(math.log10(0.03), math.log10(2.5), 120, dtype=torch.float64)
+    pull, entropy = pull_and_entropy(widths)
+    total = pull + weight * entropy
+    best = float(widths[total.argmax()])
+    here_pull, here_entropy = (float(part) for part in pull_and_entropy(torch.tensor([sigma], dtype=torch.float64)))
+    here = here_pull + weight * here_entropy
+    log_evidence = bound_and_gap(PEAK, sigma)[2]
+    z = torch.linspace(-5, 5, 600, dtype=torch.float64)
+    posterior = (two_peaked_log_joint(z) - log_evidence).exp()
+    q = (-0.5 * ((z - PEAK) / sigma) ** 2 - math.log(sigma) - 0.5 * LOG_2PI).exp()
+
+    figure, (left, right) = new_figure(2, width=4.4, height=3.9)
+    left.fill_between(z, posterior, color=SKY, alpha=0.45, lw=0)
+    left.plot(z, posterior, color=BLUE, lw=1.6)
+    left.plot(z, q, color=RED, lw=2, ls="--")
+    top = 1.15 * max(0.9, float(q.max()))
+    left.set_ylim(0, top)
+    left.text(-1.4, 0.62 + 0.02 * top, "p(z|x)", color=BLUE, ha="center", va="bottom", fontsize=10)
+    left.text(1.7 + 0.6 * sigma, 0.8 * float(q.max()), "q", color=RED, ha="left", va="bottom", fontsize=10)
+    label(left, f"q = N({PEAK:.2f}, {sigma:.2f}) on one of two peaks", "latent z", "density")
+
+    right.plot(widths, pull, color=BLUE, lw=1.6, ls=":", label="E[log p(x,z)]")
+    right.plot(widths, weight * entropy, color=GREEN, lw=1.6, ls="--", label=f"{weight:.2f} · H(q)")
+    right.plot(widths, total, color=RED, lw=2.2, label="their sum")
+    right.plot([sigma], [here], "o", color=RED, ms=8)
+    collapses = best < 0.05
+    if not collapses:
+        right.plot([best], [float(total.max())], "*", color=BLACK, ms=12, zorder=5)
+    right.set_xscale("log")
+    right.set_xticks([0.05, 0.1, 0.2, 0.5, 1, 2], ["0.05", "0.1", "0.2", "0.5", "1", "2"])
+    right.minorticks_off()
+    right.set_ylim(-9.5, 3)
+    says = "The narrower, the better: q collapses" if collapses else f"The sum is largest at σ = {best:.2f}"
+    label(right, says, "standard deviation σ of q", "nats")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    alt = (
+        f"Left: a posterior with two peaks, and q on the right one with standard deviation {sigma:.2f}. Right, against that "
+        f"width: E[log p(x,z)] falls, the entropy, weighted by {weight:.2f}, {'rises' if weight else 'does not count'}; "
+        + ("their sum only falls." if collapses else f"their sum is largest at {best:.2f}.")
+        + f" Here the sum is {here:.2f} nats."
+    )
+    return figure, alt
+
+
+entropy = Explorer(
+    draw_entropy,
+    {
+        "weight": Slider("weight of the entropy", start=0.0, low=0.0, high=1.5, step=0.05),
+        "sigma": Slider("standard deviation σ of q", start=0.4, low=0.05, high=2.5, step=0.05),
+    },
+)
 
 
 def draw_bound(mu: float, sigma: float) -> tuple[Figure, str]:

@@ -84,7 +84,7 @@ def local_workers(count: int) -> Iterator[Client]:
             n_workers=count,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # None would take a fixed port, and warn where it is taken
             memory_limit=0,
             silence_logs=50,
         ) as cluster,

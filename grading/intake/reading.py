@@ -16,6 +16,8 @@ from typing import Any
 
 LARGEST_FILE = 50 << 20
 LARGEST_CELLS = 2000
+LARGEST_PICTURE = 2 << 20
+PNG = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/\n]*={0,2}\n?")  # base64 of PNG's first bytes, and on
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( .*)?$", re.MULTILINE)
 OBJECT = re.compile(r'\{\s*"')
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -28,12 +30,17 @@ class Unreadable(Exception):
 
 @dataclass
 class Cell:
-    """One cell as it was handed in."""
+    """One cell as it was handed in.
+
+    Attributes:
+        pictures: PNG pictures under it, base64, each with its text.
+    """
 
     kind: str
     source: str
     metadata: dict[str, Any] = field(default_factory=dict)
     id: str = ""
+    pictures: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -249,7 +256,28 @@ def _cell(raw: Any) -> Cell | None:
         source,
         metadata if isinstance(metadata, dict) else {},
         identity if isinstance(identity, str) else "",
+        _pictures(raw.get("outputs")),
     )
+
+
+def _pictures(outputs: Any) -> tuple[tuple[str, str], ...]:
+    """Return the pictures under a cell that are what they say, each with the text beside it."""
+    found = []
+    for out in outputs if isinstance(outputs, list) else []:
+        data = out.get("data") if isinstance(out, dict) else None
+        png, text = (
+            (_text(data.get(form)) for form in ("image/png", "text/plain")) if isinstance(data, dict) else ("", "")
+        )
+        if len(png) <= LARGEST_PICTURE and PNG.fullmatch(png):
+            found.append((png, text[:1000]))
+    return tuple(found)
+
+
+def _text(thing: Any) -> str:
+    """Return a text that may stand in a notebook as a list of lines."""
+    if isinstance(thing, list):
+        thing = "".join(line for line in thing if isinstance(line, str))
+    return thing if isinstance(thing, str) else ""
 
 
 def _clean_source(cell: Cell, repairs: list[str]) -> str:

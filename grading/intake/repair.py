@@ -22,8 +22,11 @@ from nbformat import NotebookNode
 from course_lib.checks import TOPICS
 from grading.course import release_path
 from grading.intake.reading import Cell, Handed
+from grading.intake.wording import grouped
 
-CHECK_CALL = re.compile(r"^\s*check\(\s*[\"'](\w+)[\"']\s*\)\s*(###.*)?$", re.DOTALL)
+CHECK_CALL = re.compile(
+    r"^\s*check\(\s*[\"'](\w+)[\"']\s*(?:,\s*topic\s*=\s*[\"']\w+[\"']\s*)?\)\s*(###.*)?$", re.DOTALL
+)
 FENCE = re.compile(r"^\s*```[\w]*\n(.*?)\n?```\s*$", re.DOTALL)
 ALIKE = 0.75
 
@@ -51,12 +54,14 @@ class Step:
     Attributes:
         place: what it stands for, or None for a cell of the student's own.
         defines: the exercises whose names it defines.
+        pictures: those under it as it was handed in, with their texts.
     """
 
     kind: str
     source: str
     place: Place | None = None
     defines: tuple[str, ...] = ()
+    pictures: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_released(self) -> bool:
@@ -125,7 +130,8 @@ def repair(handed: Handed, topic: str) -> Repaired:
     steps = [_step(cell, place, exercises, repairs) for cell, place in zip(cells, matched, strict=True)]
     steps = _without_copies(steps, repairs)
     _say_what_moved(steps, places, repairs)
-    return Repaired(_with_missing(steps, places, repairs), list(dict.fromkeys(repairs)))
+    whole = _with_missing(steps, places, repairs)
+    return Repaired(whole, grouped(repairs))
 
 
 @lru_cache(4096)
@@ -256,7 +262,7 @@ def _step(cell: Cell, place: Place | None, exercises: list[str], repairs: list[s
             repairs.append(f"The cell of {place.exercise} had lost its mark, and was found by what it holds.")
     names = defined_names(source) & set(exercises) if kind == "code" else frozenset()
     defines = tuple(name for name in exercises if name in names | asked)
-    return Step(kind, source, place, defines)
+    return Step(kind, source, place, defines, cell.pictures)
 
 
 def _without_copies(steps: list[Step], repairs: list[str]) -> list[Step]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.course import ROOT, CourseError
+from grading.course import ROOT, CourseError, find_topic
 from grading.job import NOT_GRADED
 from grading.records.gradebook import open_gradebook
 from grading.records.store import Store, write_whole
@@ -69,17 +69,23 @@ def grades(root: Path = ROOT) -> list[Row]:
     return rows
 
 
-def export(to: Path, root: Path = ROOT, form: str = "nbgrader") -> list[tuple[str, str]]:
-    """Write all grades in a form of ``FORMS``; return the (assignment, student) pairs that were not graded.
+def export(to: Path, root: Path = ROOT, form: str = "nbgrader", only: str | None = None) -> list[Row]:
+    """Write all grades in a form of ``FORMS``; return the rows.
+
+    Args:
+        only: a notebook by name or number; all by default.
 
     Raises:
-        CourseError: there is no such form.
+        CourseError: there is no such form, or no grade.
     """
     if form not in FORMS:
         raise CourseError(f"there is no export for {form!r}; there are: {', '.join(FORMS)}")
-    rows = grades(root)
+    topic = None if only is None else find_topic(only)
+    rows = [row for row in grades(root) if topic in (None, row.assignment)]
+    if not rows:
+        raise CourseError(f"no grades yet{f' for {topic}' if topic else ''}: run `python -m grading autograde` first")
     write_whole(to, FORMS[form](rows).encode())
-    return [(row.assignment, row.student_id) for row in rows if row.status == NOT_GRADED]
+    return rows
 
 
 def _nbgrader(rows: list[Row]) -> str:
@@ -103,25 +109,53 @@ def _nbgrader(rows: list[Row]) -> str:
 
 def _canvas(rows: list[Row]) -> str:
     """Canvas's gradebook: one row for each student, one column for each notebook; an empty cell changes no grade."""
-    notebooks = sorted({row.assignment: row.max_score for row in rows}.items())
-    by_student: dict[str, dict[str, Row]] = {}
-    for row in rows:
-        by_student.setdefault(row.student_id, {})[row.assignment] = row
-    columns = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *(name for name, _ in notebooks), "Status"]
-    table: list[list[object]] = [["    Points Possible", "", "", "", "", *(points for _, points in notebooks), ""]]
-    for student, own in by_student.items():
+    notebooks = maxima(rows)
+    columns = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *notebooks, "Status"]
+    table: list[list[object]] = [["    Points Possible", "", "", "", "", *notebooks.values(), ""]]
+    for student, own in _by_student(rows).items():
         some = next(iter(own.values()))
         name = f"{some.last_name}, {some.first_name}".strip(", ") or student
-        cells = [_score(own[notebook]) if notebook in own else "" for notebook, _ in notebooks]
-        said = "; ".join(f"{row.assignment}: {row.status}" for row in own.values())
-        table.append([name, some.lms_user_id, student, student, "", *cells, said])
+        table.append([name, some.lms_user_id, student, student, "", *_cells(own, notebooks), _status(own)])
     return _csv(columns, table)
 
 
 def _moodle(rows: list[Row]) -> str:
-    """Moodle's grade import: map "ID number" to the user and the notebook's column to its grade item."""
-    columns = ["ID number", "Email address", "Assignment", "Grade", "Maximum grade", "Feedback"]
-    return _csv(columns, [[r.student_id, r.email, r.assignment, _score(r), r.max_score, r.status] for r in rows])
+    """Moodle's grade import: one row for each student, one column for each notebook, to be mapped to its grade item.
+
+    "ID number" or "Email address" identifies the user; "Feedback" can be mapped where there is one notebook.
+    """
+    notebooks = maxima(rows)
+    table: list[list[object]] = []
+    for student, own in _by_student(rows).items():
+        some = next(iter(own.values()))
+        table.append([student, some.email, *_cells(own, notebooks), _status(own)])
+    return _csv(["ID number", "Email address", *notebooks, "Feedback"], table)
+
+
+def maxima(rows: list[Row]) -> dict[str, float]:
+    """Return the notebooks in their order, each with the points that it has."""
+    return dict(sorted({row.assignment: row.max_score for row in rows}.items()))
+
+
+def _by_student(rows: list[Row]) -> dict[str, dict[str, Row]]:
+    by_student: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        by_student.setdefault(row.student_id, {})[row.assignment] = row
+    return by_student
+
+
+def _cells(own: dict[str, Row], notebooks: dict[str, float]) -> list[object]:
+    return [_score(own[notebook]) if notebook in own else "" for notebook in notebooks]
+
+
+def _status(own: dict[str, Row]) -> str:
+    """Say once for each status which notebooks have it; with one notebook, the status alone."""
+    having: dict[str, list[str]] = {}
+    for row in own.values():
+        having.setdefault(row.status, []).append(row.assignment.partition("_")[0])
+    if len(own) == 1:
+        return next(iter(having))
+    return "; ".join(f"{status}: {', '.join(numbers)}" for status, numbers in having.items())
 
 
 def _score(row: Row) -> object:

@@ -34,10 +34,19 @@ def graded_notebook(
             cell.source = _check_source(job, step.place.exercise, step.place.source)
             report = reports.get(step.place.exercise)
             cell.outputs = _report_outputs(report) if report else []
-        elif index in outputs and not (step.place and step.place.role == "show"):
+        elif step.place and step.place.role == "show":  # it did not run here
+            cell.outputs = [_picture(png, text) for png, text in step.pictures]
+        elif index in outputs:
             cell.outputs = [nbformat.from_dict(out) for out in outputs[index].outputs]
     notebook.cells.insert(0, nbformat.v4.new_markdown_cell(first, id="grading-summary"))
     return notebook
+
+
+def _picture(png: str, text: str) -> NotebookNode:
+    """Return a picture as it was handed in, with its text for those who do not see it."""
+    alt = text.removeprefix("[picture: ").removesuffix("]") or "A picture, as it was handed in"
+    data = {"image/png": png, "text/plain": text}
+    return nbformat.v4.new_output("display_data", data=data, metadata={"image/png": {"alt": alt}})
 
 
 def _check_source(job: Job, name: str, source: str) -> str:
@@ -63,7 +72,7 @@ def summary(result: dict[str, Any]) -> str:
     earned, total = (sum(report[key] for report in reports) for key in ("points", "max_points"))
     words = {"right": "right", "wrong": "not right yet", "unanswered": "not answered"}
     rows = "\n".join(
-        f"| `{r['name']}` | {words[r['status']]} | {r['points']} / {r['max_points']} | {r['seconds']:.2f} s | {r['memory_mb']:.0f} MB |"
+        f"| [`{r['name']}`](#{r['name']}) | {words[r['status']]} | {r['points']} / {r['max_points']} | {r['seconds']:.2f} s | {r['memory_mb']:.0f} MB |"
         for r in reports
     )
     repairs = "".join(f"\n- {_plain(sentence)}" for sentence in result["repairs"])

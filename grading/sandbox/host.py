@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from typing import Any
 
 from course_lib.answers import AnswerFailed
 from grading.course import ROOT
+from grading.intake.reading import PNG
 from grading.sandbox.bubblewrap import START_SECONDS, SandboxError, Walls, own_user_namespace
 from grading.sandbox.course_view import references, write_view
 from grading.sandbox.limits import Limits
@@ -28,7 +28,6 @@ from grading.sandbox.wire import MEGABYTE, PeerGone, PeerSilent, WireError, rece
 
 GRACE_SECONDS = 3.0
 WATCH_SECONDS = 0.2
-PNG = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/\n]*={0,2}\n?")  # base64 of PNG's first bytes, and on
 
 
 class ReferenceUsed(Exception):

@@ -9,39 +9,29 @@
 # **After it you can** solve an exercise and read what its check says, ask for a hint, hand in a notebook; and take the
 # logarithm of a mean of numbers so small that the computer cannot store them.
 #
-# **Time**: 25 minutes. **Points**: {{topic points}}.
+# **Time**: 25–45 minutes. **Points**: {{topic points}}.
 
 # %% setup=true
 
 # %% [markdown]
 # ## Where the course ends
 #
-# Each row below was drawn by a model of this course, trained on the handwritten digits of MNIST. None of these
-# digits was ever written by a person. You will build every one of these models, starting from $p(x) = \int p(x|z)p(z)\,dz$
-# and checking each step with numbers.
+# Each row below was drawn by a model of this course, trained on the handwritten digits of MNIST. No person ever wrote
+# any of these images. You will build every one of these models, starting from $p(x) = \int p(x|z)p(z)\,dz$ and checking
+# each step with numbers.
 
 # %% tags=["show"]
-import numpy as np
-import torch
+from course_lib.figures import start_here as figures
 
-from course_lib.data import GALLERY_FILE
-from course_lib.plots import Picture, draw_images, new_figure
-
-with np.load(GALLERY_FILE) as gallery:
-    names = list(gallery)
-    samples = torch.cat([torch.from_numpy(gallery[name][:12]) for name in names])
-
-figure, (axis,) = new_figure(width=8.4, height=3.1)
-draw_images(axis, samples, columns=12)
-axis.set_yticks([30 * i + 14 for i in range(len(names))], names)
-axis.set_title("Four models, four ways to dream up digits", loc="left", fontsize=10.5)
-axis.set_xlabel("twelve samples of each model, as they came")
-Picture(
-    figure, "Four rows of twelve generated digits: Gaussian mixture (grainy), VAE (soft), NICE and Real-NVP (sharper)."
-)
+figures.gallery()
 
 # %% [markdown]
-# The mixture is notebook 01, the variational autoencoder notebook 06, NICE notebook 10 and Real-NVP notebook 11.
+# Look closely. The **mixture** decides every pixel on its own: its digits are made of loose dots. The strokes of the
+# **VAE** (variational autoencoder) are soft, and most of its samples can be read. **NICE** has learned where the ink
+# goes: these are blobs, hardly a digit among them. **Real-NVP** has sharp strokes, and many of its samples are digits.
+#
+# Looks are one thing. NICE gives digits that it has never seen a higher probability than the mixture does, blobs and all.
+# How a model can be better and look worse is one of the questions of this course.
 #
 # ## What they learned from
 #
@@ -53,12 +43,7 @@ from course_lib.data import load_images
 
 data = load_images("train")
 print(data.name, tuple(data.images.shape), data.images.dtype)
-
-figure, (axis,) = new_figure(width=8.4, height=1.7)
-draw_images(axis, data.images[:24, 0], columns=12)
-axis.set_title("Real digits, written by real people", loc="left", fontsize=10.5)
-axis.set_xlabel("the first 24 training images")
-Picture(figure, "Two rows of twelve handwritten digits from MNIST.")
+figures.training_digits(data.images)
 
 # %% [markdown]
 # Everything up to notebook 05 is quick on any computer. Which device will yours use?
@@ -72,7 +57,11 @@ describe_device(best_device())
 # ## How an exercise works
 #
 # An exercise is a function with a docstring and a gap. You fill the gap, run the cell, and run the check below it.
-#
+
+# %% tags=["show"]
+figures.way_of_an_answer()
+
+# %% [markdown]
 # Here is one that is solved already. An image with 784 independent pixels has the probability
 # $p(x) = \prod_d p_d$, a product of 784 numbers between 0 and 1. Such a product is too small for a computer to
 # store. Its logarithm is not: $\log p(x) = \sum_d \log p_d$. We will only ever work with logarithms of probabilities.
@@ -149,12 +138,62 @@ from course_lib import explorers
 explorers.underflow
 
 # %% [markdown]
-# The way out: for any number $m$,
+# ## The way out, with two numbers first
+#
+# Let $m$ be the larger of two numbers $a$ and $b$, and $l$ the smaller one. The larger exponential comes out of the sum:
+#
+# $$\log(e^a + e^b) \;=\; \log(e^m + e^l) \;=\; \log\Big(e^m\,\big(1 + \boxed{?}\big)\Big)
+# \;=\; m + \log\big(1 + \boxed{?}\big).$$
+#
+# ### Exercise: `rest_of_the_sum` ({{points rest_of_the_sum}})
+#
+# The derivation has a gap, twice the same one. Find what stands in the box, and type it as an expression of `a` and `b`,
+# which come in either order. Numbers will tell whether it is right.
+#
+# <details><summary>Hint 1: multiply out</summary>
+#
+# $e^m \cdot \boxed{?}$ has to give $e^l$ back. What is $e^l$ divided by $e^m$?
+#
+# </details>
+# <details><summary>Hint 2: one exponential</summary>
+#
+# A ratio of exponentials is the exponential of a difference, here of the smaller minus the larger.
+#
+# </details>
+# <details><summary>Hint 3: almost code</summary>
+#
+# The smaller minus the larger is minus the distance between the two: `-(a - b).abs()`.
+#
+# </details>
+
+
+# %% exercise="rest_of_the_sum"
+import torch
+
+
+def rest_of_the_sum(a, b):
+    """What stands in the box: r in log(e^a + e^b) = m + log(1 + r), with m the larger of a and b.
+
+    a, b: (batch,), in either order, around -900 too.
+    Returns (batch,).
+    """
+    ### BEGIN SOLUTION
+    return torch.exp(-(a - b).abs())
+    ### END SOLUTION
+
+
+# %% [markdown]
+# What stands in the box lies between 0 and 1, whatever $a$ and $b$ are. So nothing overflows; and where it is rounded to
+# 0, it was too small to matter beside the 1.
+#
+# ## The same with many numbers
+#
+# For any number $m$,
 #
 # $$\log \frac1S \sum_s e^{a_s} \;=\; m + \log \frac1S \sum_s e^{a_s - m},$$
 #
 # because $e^{a_s} = e^m e^{a_s - m}$ and the factor $e^m$ comes out of the sum. Take $m = \max_s a_s$. Then the
-# largest term is $e^0 = 1$, nothing overflows, and what underflows was too small to matter.
+# largest term is $e^0 = 1$, and the others are what you have found in the box.
 #
 # ### Exercise: `log_mean_exp` ({{points log_mean_exp}})
 #
@@ -194,12 +233,16 @@ def log_mean_exp(log_values, dim):
 
 
 # %% [markdown]
-# Your function at work, on numbers that `exp` cannot hold:
+# Your function at work, on numbers that `exp` cannot hold. (A demonstration like this one waits for nobody: while your
+# answer is missing or wrong, `using` takes the course's own, and says so.)
 
 # %% tags=["nbval-check-output", "show"]
+from course_lib.checks import using
+
+stable = using("log_mean_exp")
 log_likelihoods = torch.tensor([-900.0, -901.0, -903.0])
 print(f"typed as it stands: {log_likelihoods.exp().mean().log():.3f}")
-print(f"log_mean_exp:       {log_mean_exp(log_likelihoods, 0):.3f}")
+print(f"log_mean_exp:       {stable(log_likelihoods, 0):.3f}")
 
 # %% [markdown]
 # ## The conventions of this course
@@ -219,8 +262,11 @@ print(f"log_mean_exp:       {log_mean_exp(log_likelihoods, 0):.3f}")
 #
 # ## How to hand in
 #
-# 1. *Kernel → Restart Kernel and Run All Cells*: a notebook must work from top to bottom.
-# 2. The **Validate** button in JupyterLab's toolbar runs all checks once more and says if one fails.
+# 1. *Kernel → Restart Kernel and Run All Cells* (Colab: *Runtime → Restart session and run all*): a notebook must work
+#    from top to bottom. It reaches the end whatever is missing or wrong: each check says so in its place and goes on, and
+#    the points below count what is there.
+# 2. In JupyterLab the **Validate** button in the toolbar runs all checks once more and says if one fails. You may hand in
+#    all the same: every exercise has its own points.
 # 3. Save, and hand in this file, `00_start_here.ipynb`, where your instructor asks for it.
 #
 # Keep the cells with the checks as they are: the grader puts its own in their place. Add as many cells of your own as
@@ -235,6 +281,6 @@ summary("00_start_here")
 # **What comes next.** Notebook [01](../01_latent_variable_models/01_latent_variable_models.ipynb): a model with a hidden
 # cause, $p(x) = \int p(x|z)p(z)\,dz$, and why its likelihood is hard to get.
 #
-# **References.** The models in the picture: Kingma and Welling, *Auto-encoding variational Bayes*, 2014; Dinh, Krueger
-# and Bengio, *NICE*, 2015; Dinh, Sohl-Dickstein and Bengio, *Density estimation using Real NVP*, 2017. The lecture is
-# CS W182/282A, *Latent variable models*, by Sergey Levine.
+# **References.** The models in the picture, beside the mixture: Kingma and Welling, *Auto-encoding variational Bayes*,
+# 2014; Dinh, Krueger and Bengio, *NICE*, 2015; Dinh, Sohl-Dickstein and Bengio, *Density estimation using Real NVP*,
+# 2017. The lecture is CS W182/282A, *Latent variable models*, by Sergey Levine.

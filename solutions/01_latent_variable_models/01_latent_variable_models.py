@@ -6,9 +6,10 @@
 # **Where this stands in the lecture**: "Latent variable models in general" and "Estimating the log-likelihood".
 #
 # **After it you can** write a model with a hidden cause, draw from it, compute its likelihood and its posterior where
-# sums allow it, estimate the likelihood where they do not, and say why that estimate fails as dimensions grow.
+# sums allow it, fit it when nobody tells you the causes, estimate the likelihood where sums end, and say why that
+# estimate fails as dimensions grow.
 #
-# **Time**: 90 minutes. **Points**: {{topic points}}.
+# **Time**: 90–150 minutes. **Points**: {{topic points}}.
 
 # %% setup=true
 
@@ -16,6 +17,9 @@
 import math
 
 import torch
+
+from course_lib.checks import using
+from course_lib.figures import latent_variable_models as figures
 
 # %% [markdown]
 # ## A hidden cause
@@ -25,6 +29,13 @@ import torch
 # them easy:
 #
 # $$z \sim p(z), \qquad x \sim p(x|z).$$
+
+# %% tags=["show"]
+figures.hidden_cause()
+
+# %% [markdown]
+# Circles are random variables, grey where we see them. The frame stands for $N$ images, and $\theta$, the parameters of
+# the model, stands outside: it is the same for all of them.
 #
 # The two easy distributions together make a complicated one. What is the probability of $x$, whatever $z$ was? Sum over
 # all the causes it could have had:
@@ -84,20 +95,7 @@ def gaussian_log_prob(x, mu, sigma):
 # A check by picture: exp of your function is a density, so the area below it is 1, however wide it is.
 
 # %% tags=["show"]
-from course_lib.plots import BLACK, CYCLE, MARKERS, Picture, draw_images, label, new_figure
-
-figure, (axis,) = new_figure(width=6.5, height=3.1)
-grid = torch.linspace(-12, 13, 2501).unsqueeze(-1)
-for sigma, style in ((0.5, "-"), (1.0, "--"), (2.0, ":")):
-    density = gaussian_log_prob(grid, torch.full_like(grid, 0.5), torch.full_like(grid, sigma)).exp()
-    area = torch.trapezoid(density, grid.squeeze())
-    axis.plot(grid, density, style, lw=2, label=f"σ = {sigma}, area {area:.3f}")
-axis.set_xlim(-6, 7)
-label(axis, "Wider means lower: the area stays 1", "x", "density p(x)")
-axis.legend(frameon=False)
-Picture(
-    figure, "Three Gaussian densities with standard deviations 0.5, 1 and 2; the wider, the lower, each of area one."
-)
+figures.bell_curves(using("gaussian_log_prob"))
 
 # %% [markdown]
 # ## A latent variable you can count: the mixture
@@ -150,19 +148,9 @@ def sample_mixture(n, weights, mu, sigma, generator):
 weights = torch.tensor([0.5, 0.3, 0.2])
 mu = torch.tensor([[-1.5, 0.0], [1.2, 1.2], [1.5, -1.5]])
 sigma = torch.tensor([[0.5, 1.0], [0.9, 0.4], [0.5, 0.5]])
-z, x = sample_mixture(600, weights, mu, sigma, torch.Generator().manual_seed(0))
+draw = using("sample_mixture")
 
-figure, (left, right) = new_figure(2, width=4.2, height=3.6)
-left.plot(*x.T, ".", color=BLACK, ms=4, alpha=0.6)
-label(left, "What we see: x alone", "x₁", "x₂")
-for k in range(3):
-    right.plot(*x[z == k].T, MARKERS[k], color=CYCLE[k], ms=4, alpha=0.7, label=f"z = {k}")
-label(right, "How it came about: z, then x", "x₁", "x₂")
-right.legend(frameon=False)
-Picture(
-    figure,
-    "The same 600 points twice: on the left all alike, on the right marked by the component that they came from.",
-)
+figures.two_views(*draw(600, weights, mu, sigma, torch.Generator().manual_seed(0)))
 
 # %% [markdown]
 # ## The likelihood of a mixture
@@ -256,24 +244,9 @@ def mixture_posterior(x, weights, mu, sigma):
 # Likelihood and posterior of your mixture, seen from above. Between the components the posterior hesitates.
 
 # %% tags=["show"]
-axis_values = torch.linspace(-4, 4, 161)
-plane = torch.cartesian_prod(axis_values, axis_values)
-log_prob = mixture_log_prob(plane, weights, mu, sigma).reshape(161, 161).T
-posterior = mixture_posterior(plane, weights, mu, sigma)
-confidence = posterior.amax(-1).reshape(161, 161).T
+log_prob, posterior = using("mixture_log_prob"), using("mixture_posterior")
 
-figure, (left, right) = new_figure(2, width=4.4, height=3.6)
-shown = left.contourf(axis_values, axis_values, log_prob.clamp(min=-12), levels=14, cmap="cividis")
-figure.colorbar(shown, ax=left, label="log p(x), nats")
-label(left, "Three hills make one likelihood", "x₁", "x₂")
-shown = right.contourf(axis_values, axis_values, confidence, levels=14, cmap="cividis")
-figure.colorbar(shown, ax=right, label="largest p(z|x)")
-right.plot(*mu.T, "X", color="white", mec=BLACK, ms=9)
-label(right, "In the valleys z is anybody's guess", "x₁", "x₂")
-Picture(
-    figure,
-    "Left: contours of log p(x) with three hills. Right: the largest posterior probability, near one around each component and lower in the valleys between.",
-)
+figures.hills_and_valleys(log_prob, posterior, weights, mu, sigma)
 
 # %% [markdown]
 # ## On real digits
@@ -282,8 +255,9 @@ Picture(
 # and take one Gaussian for each of the digits 0, 1 and 7. The labels are used only to place the Gaussians; your
 # posterior then names the digit of images it has never seen.
 
-# %% tags=["nbval-check-output", "show"]
-from course_lib.data import load_images
+# %% fold=true tags=["show"]
+# Loads the digits 0, 1 and 7, and finds the plane in which they vary most
+from course_lib.data import load_images, principal_directions
 
 chosen = torch.tensor([0, 1, 7])
 
@@ -296,34 +270,21 @@ def digits(split):
 
 train_images, train_x, train_z = digits("train")
 test_images, test_x, test_z = digits("test")
-centre = train_x.mean(0)
-directions = torch.linalg.svd(train_x - centre, full_matrices=False).Vh[:2].T
-directions = directions * directions.sum(0).sign()  # the sign of a principal direction is a convention
+centre, directions = principal_directions(train_x, 2)
 train_x, test_x = (train_x - centre) @ directions, (test_x - centre) @ directions
 
-digit_weights = torch.bincount(train_z) / len(train_z)
-digit_mu = torch.stack([train_x[train_z == k].mean(0) for k in range(3)])
-digit_sigma = torch.stack([train_x[train_z == k].std(0) for k in range(3)])
-
-posterior = mixture_posterior(test_x, digit_weights, digit_mu, digit_sigma)
-right_digit = (posterior.argmax(-1) == test_z).float().mean()
-print(f"{len(test_x)} test images; the most likely z is the right digit for {right_digit:.0%} of them")
+# %% tags=["nbval-check-output", "show"]
+placed = (
+    torch.bincount(train_z) / len(train_z),
+    torch.stack([train_x[train_z == k].mean(0) for k in range(3)]),
+    torch.stack([train_x[train_z == k].std(0) for k in range(3)]),
+)
+sure = posterior(test_x, *placed)
+right_digit = (sure.argmax(-1) == test_z).float().mean()
+print(f"{len(test_x)} test images; the most likely z is the right digit for {right_digit:.0%}")
 
 # %% tags=["show"]
-unsure = posterior.amax(-1).argsort()[:8]
-figure, (left, right) = new_figure(2, width=4.4, height=3.7)
-for k in range(3):
-    left.plot(*test_x[test_z == k].T, MARKERS[k], color=CYCLE[k], ms=3, alpha=0.6, label=f"digit {int(chosen[k])}")
-left.plot(*test_x[unsure].T, "o", color="none", mec=BLACK, ms=9, label="least sure")
-label(left, "Three digits in the plane", "first direction", "second direction")
-left.legend(frameon=False, fontsize=8)
-draw_images(right, test_images[unsure], columns=4)
-right.set_title("The images whose digit is least sure", loc="left", fontsize=10.5)
-right.set_xlabel("largest p(z|x) between " + " and ".join(f"{posterior[i].max():.2f}" for i in (unsure[0], unsure[-1])))
-Picture(
-    figure,
-    "Left: test images of the digits 0, 1 and 7 in the plane of two principal directions. Right: the eight images whose posterior is least certain.",
-)
+figures.three_digits(test_x, test_z, test_images, sure, chosen.tolist())
 
 # %% [markdown]
 # ## What if nobody told us the labels?
@@ -333,6 +294,9 @@ Picture(
 # values of $z$, so use the distribution $p(z|x_i)$*, and maximise the **expected log-likelihood**
 #
 # $$\theta \leftarrow \arg\max_\theta \frac1N \sum_i E_{z \sim p(z|x_i)}\big[\log p_\theta(x_i, z)\big].$$
+#
+# The posterior is that of the parameters we have; the arrow leads to better ones, which have a posterior of their own,
+# and so on. First the expectation, then the maximum.
 #
 # ### Exercise: `expected_log_joint` ({{points expected_log_joint}})
 #
@@ -373,23 +337,181 @@ def expected_log_joint(x, weights, mu, sigma):
 # We move $x$ from one component to another and look.
 
 # %% tags=["show"]
-steps = torch.linspace(-0.6, 1.6, 200).unsqueeze(-1)
-path = mu[0] + steps * (mu[1] - mu[0])
-log_joint = weights.log() + gaussian_log_prob(path.unsqueeze(1), mu, sigma)
-
-figure, (axis,) = new_figure(width=7.0, height=3.5)
-axis.plot(steps, mixture_log_prob(path, weights, mu, sigma), lw=2.2, label="log p(x)")
-axis.plot(steps, log_joint.amax(-1), "--", lw=2, label="log p(x, z) at the most likely z")
-axis.plot(steps, expected_log_joint(path, weights, mu, sigma), ":", lw=2.4, label="E[log p(x, z)] under p(z|x)")
-label(axis, "Where z is uncertain, the three differ", "from component 0 (at 0) to component 1 (at 1)", "nats")
-axis.legend(frameon=False)
-Picture(
-    figure,
-    "Three curves along a path between two components: log p(x) on top, the most likely z below, the expected log-joint lowest; they meet where the posterior is sure.",
-)
+figures.between_components(log_prob, using("expected_log_joint"), weights, mu, sigma)
 
 # %% [markdown]
 # The distance between the top and the bottom curve has a name, and notebook 02 is about it.
+#
+# ## The maximum: a derivation with a gap
+#
+# Hold the posterior fixed, and call it $r_{ik} = p(z=k|x_i)$. Of everything in the expected log-likelihood, only this
+# depends on the mean $\mu_k$ of one component:
+#
+# $$J(\mu_k) = \sum_i r_{ik} \log \mathcal N(x_i; \mu_k, \sigma_k)
+# = -\sum_i r_{ik}\,\tfrac12\Big(\frac{x_i - \mu_k}{\sigma_k}\Big)^2 + \text{a constant}.$$
+#
+# At the maximum its derivative is zero,
+#
+# $$\sum_i r_{ik}\,\frac{x_i - \mu_k}{\sigma_k^2} = 0
+# \quad\Longrightarrow\quad \sum_i r_{ik}\,x_i = \mu_k \sum_i r_{ik}
+# \quad\Longrightarrow\quad \mu_k = \boxed{?}$$
+#
+# ### Exercise: `maximising_means` ({{points maximising_means}})
+#
+# Fill the box, for all components at once. Does it say what it should when $r_{ik}$ is a label, 1 for one component and 0
+# for the others?
+#
+# <details><summary>Hint 1: in words</summary>
+#
+# A weighted mean of the points, point i with the weight $r_{ik}$.
+#
+# </details>
+# <details><summary>Hint 2: the shapes</summary>
+#
+# `posterior.T` is `(components, batch)` and `x` is `(batch, dim)`: their product sums over the batch and is
+# `(components, dim)`.
+#
+# </details>
+# <details><summary>Hint 3: almost code</summary>
+#
+# `posterior.T @ x`, divided by `posterior.sum(0)` with a dimension added: `.unsqueeze(-1)`.
+#
+# </details>
+
+
+# %% exercise="maximising_means"
+def maximising_means(x, posterior):
+    """The means that maximise the expected log-joint while the posterior is held fixed.
+
+    x: (batch, dim).
+    posterior: the r_ik, (batch, components); each row sums to one.
+    Returns (components, dim).
+    """
+    ### BEGIN SOLUTION
+    return posterior.T @ x / posterior.sum(0).unsqueeze(-1)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The same derivation for the other parameters gives two more weighted means:
+#
+# $$\pi_k = \frac1N \sum_i r_{ik}, \qquad
+# \sigma_k^2 = \frac{\sum_i r_{ik}\,(x_i - \mu_k)^2}{\sum_i r_{ik}}
+# = \frac{\sum_i r_{ik}\,x_i^2}{\sum_i r_{ik}} - \mu_k^2 \quad\text{with the new } \mu_k.$$
+#
+# ### Exercise: `em_step` ({{points em_step}})
+#
+# Posterior, maximum, and again: this is **expectation-maximisation**, EM. Write one round with the functions that you
+# have. It takes three lines.
+#
+# <details><summary>Hint 1: the three lines</summary>
+#
+# The posterior at the old parameters; the new means; the new standard deviations. The new weights are the mean of the
+# posterior over the points.
+#
+# </details>
+# <details><summary>Hint 2: the standard deviations</summary>
+#
+# The second form of $\sigma_k^2$ has the weighted mean of $x_i^2$ in it: `maximising_means(x**2, posterior)`.
+#
+# </details>
+# <details><summary>Hint 3: almost code</summary>
+#
+# `sigma = (maximising_means(x**2, posterior) - mu**2).sqrt()`, with the new `mu`.
+#
+# </details>
+
+
+# %% exercise="em_step"
+def em_step(x, weights, mu, sigma):
+    """One round of EM: maximises the expected log-joint under the old posterior.
+
+    x: (batch, dim).
+    weights: (components,), probabilities; mu, sigma: (components, dim).
+    Returns the new weights (components,), mu (components, dim) and sigma (components, dim).
+    """
+    ### BEGIN SOLUTION
+    posterior = mixture_posterior(x, weights, mu, sigma)
+    mu = maximising_means(x, posterior)
+    sigma = (maximising_means(x**2, posterior) - mu**2).sqrt()
+    return posterior.mean(0), mu, sigma
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Now the question itself. The same digits, and no label: three Gaussians start at three digits picked by chance, as wide
+# as all digits together.
+
+# %% tags=["show"]
+one_round = using("em_step")
+start = torch.randperm(len(train_x), generator=torch.Generator().manual_seed(0))[:3]
+found = torch.full((3,), 1 / 3), train_x[start], train_x.std(0).expand(3, 2)
+
+history = []
+for _ in range(30):
+    history.append(log_prob(train_x, *found).mean().item())
+    found = one_round(train_x, *found)
+
+told = log_prob(train_x, *placed).mean().item()
+figures.found_without_labels(train_x, placed, found, history, told)
+
+# %% [markdown]
+# It never goes down: no round of EM lowers the likelihood. (The bound of notebook 02 is the reason.) In the end the
+# training digits are even a little likelier than under the Gaussians placed by labels: those maximise $\log p(x, z)$ with
+# the labels for $z$, and EM maximises $\log p(x)$.
+#
+# Has it found the digits? We name each Gaussian after the digit that most of its training images show, and compare.
+
+# %% fold=true tags=["nbval-check-output", "show"]
+# Names the Gaussians that EM has found, and counts how often the name is right
+belongs = posterior(train_x, *found).argmax(-1)
+named = torch.stack([torch.bincount(train_z[belongs == k], minlength=3).argmax() for k in range(3)])
+named_right = (named[posterior(test_x, *found).argmax(-1)] == test_z).float().mean()
+print("the three Gaussians are the digits", ", ".join(str(d) for d in sorted(chosen[named].tolist())))
+print(f"right digit, placed by labels:     {right_digit:.0%} of the test images")
+print(f"right digit, found without labels: {named_right:.0%}")
+
+# %% [markdown]
+# So that is the answer. That there are three kinds, each a Gaussian cloud, is what we told the model; which image is of
+# which kind it found out by itself. Labels were needed for the names.
+#
+# And the lecture's first thought, the most likely $z$ as if it were the right one? Its weakness shows where causes overlap.
+# Here are 5,000 points from two Gaussians of width 1 whose means are two widths apart. Both ways start at the truth, and
+# go a hundred rounds.
+
+# %% fold=true tags=["nbval-check-output", "show"]
+# Fits two overlapping Gaussians with the posterior, and with the most likely z in its place
+true = torch.tensor([0.5, 0.5]), torch.tensor([[-1.0], [1.0]]), torch.ones(2, 1)
+true = tuple(part.double() for part in true)
+overlapping = draw(5000, *true, torch.Generator().manual_seed(0))[1]
+means = using("maximising_means")
+
+
+def guess_round(x, *mixture):
+    guess = torch.nn.functional.one_hot(posterior(x, *mixture).argmax(-1)).to(x.dtype)
+    mu = means(x, guess)
+    return guess.mean(0), mu, (means(x**2, guess) - mu**2).sqrt()
+
+
+def row(name, mixture):
+    numbers = torch.cat([mixture[1].flatten(), mixture[2].flatten()]).tolist()
+    print(name + "".join(f"{number:8.2f}" for number in numbers))
+
+
+print(" " * 28 + "    means             σ")
+row("the truth                   ", true)
+for name, step in (("with the posterior          ", one_round), ("with the most likely z alone", guess_round)):
+    fitted = true
+    for _ in range(100):
+        fitted = step(overlapping, *fitted)
+    row(name, fitted)
+
+# %% [markdown]
+# The guess cuts the points in two where the Gaussians cross, and each side is narrower, and its mean further out, than the
+# Gaussian that it came from. *"But there are many possible values of $z$"*: that is why the posterior is used.
+#
+# Two things made EM possible. The posterior was a softmax, and the maximum had a formula. The lecture's models have
+# neither: "but... how do we calculate $p(z|x_i)$?" is the question from here on.
 #
 # ## A latent variable you cannot count
 #
@@ -397,6 +519,36 @@ Picture(
 # **decoder**, and the component number by a vector:
 #
 # $$p(z) = \mathcal N(0, I), \qquad p(x|z) = \mathcal N(\mu_{nn}(z), \sigma).$$
+
+# %% tags=["show"]
+figures.way_of_a_sample()
+
+# %% [markdown]
+# **The lecture writes $\sigma_{nn}(z)$, and we write $\sigma$.** In the mixture every $z$ had its own $\sigma_k$, and the
+# lecture's decoder gives every $z$ its own $\sigma_{nn}(z)$. Both are fine as models. As something to *maximise* they have
+# a hole. Put one Gaussian of a mixture on top of a single training digit, and make it narrow:
+
+# %% fold=true tags=["nbval-check-output", "show"]
+# Puts a narrow Gaussian on one training digit, beside a wide one for all
+everywhere, lonely = train_x.mean(0), train_x[0]
+print("its σ     log p of that digit   mean log p of unseen digits")
+for narrow in (1.0, 1e-2, 1e-4, 1e-6):
+    widths = torch.stack([train_x.std(0), torch.full((2,), narrow)])
+    trap = torch.tensor([0.9, 0.1]), torch.stack([everywhere, lonely]), widths
+    print(f"{narrow:.0e} {log_prob(lonely[None], *trap).item():18.1f} {log_prob(test_x, *trap).mean():23.2f}")
+
+# %% [markdown]
+# The likelihood of that one digit grows without end, and with it that of the training set; unseen digits gain nothing. A
+# network that is free to choose $\sigma_{nn}(z)$ has the same hole: where it draws a training image exactly, it can make
+# $\sigma$ as small as it likes. A constant closes it. It also makes the formula easy to read,
+#
+# $$\log p(x|z) = -\frac{1}{2\sigma^2}\,\lVert x - \mu_{nn}(z)\rVert^2 + \text{a constant}:$$
+#
+# the squared distance between $x$ and what the decoder draws, and $\sigma$ says how much a distance counts. With
+# $\sigma_{nn}(z)$ the constant would be none. Nothing else changes: what is true of $p(x|z)$ in this course, bounds and
+# gradients included, is true with $\sigma_{nn}(z)$ too.
+#
+# ## An integral, estimated
 #
 # Now $p(x) = \int p(x|z)\,p(z)\,dz$ is an integral over all vectors $z$, and no formula gives it. But it is an
 # expectation, $p(x) = E_{z\sim p(z)}[p(x|z)]$, and expectations can be estimated: draw $z_1, \dots, z_S$ from the prior and
@@ -445,15 +597,17 @@ def monte_carlo_log_likelihood(x, z, decoder, sigma):
 # Before you look at what it does, two predictions.
 
 # %% exercise="bias_prediction"
-# With few samples, where does the estimate of log p(x) lie on average: "above", "below" or "exactly at" log p(x)?
+# With few samples, where does the estimate of log p(x) lie on average?
+# Choose one of: "above", "below", "exactly at" (log p(x))
 bias_prediction = None
 ### BEGIN SOLUTION
 bias_prediction = "below"
 ### END SOLUTION
 
 # %% exercise="dimension_prediction"
-# The latent space grows from 1 to 20 dimensions. How many prior samples does an estimate of the same quality need:
-# "the same number", "20 times as many" or "exponentially many"?
+# The latent space grows from 1 to 20 dimensions.
+# How many prior samples does an estimate of the same quality need?
+# Choose one of: "the same number", "20 times as many", "exponentially many"
 dimension_prediction = None
 ### BEGIN SOLUTION
 dimension_prediction = "exponentially many"
@@ -473,24 +627,24 @@ explorers.monte_carlo
 # and the columns show how far below it the estimate lies on average, and how much it moves. Numbers in nats.
 
 
-# %% tags=["nbval-check-output", "show"]
+# %% fold=true tags=["nbval-check-output", "show"]
+# Measures your estimate against the exact log p(x), which is a fine sum over z in each dimension
 def decoder(z):
-    return 1.5 * torch.sin(1.2 * z) + 0.5 * z  # the decoder of the picture, in every dimension
+    return 1.5 * torch.sin(1.2 * z) + 0.5 * z
 
 
-fine = torch.linspace(-8, 8, 4001, dtype=torch.float64).unsqueeze(-1)
-observed = torch.full((1,), 1.2, dtype=torch.float64)
-prior = gaussian_log_prob(fine, torch.zeros(1), torch.ones(1))
-exact_1d = torch.logsumexp(prior + gaussian_log_prob(observed, decoder(fine), torch.tensor([0.4])), 0) + math.log(
-    16 / 4000
-)
+fine = torch.linspace(-8, 8, 4001, dtype=torch.float64)
+log_joint = torch.distributions.Normal(0.0, 1.0).log_prob(fine)
+log_joint = log_joint + torch.distributions.Normal(decoder(fine), 0.4).log_prob(torch.tensor(1.2))
+exact_1d = torch.logsumexp(log_joint, 0) + math.log(16 / 4000)
 
+estimate_log_p = using("monte_carlo_log_likelihood")
 generator = torch.Generator().manual_seed(1)
 print("dimension   samples   mean error   spread")
 for dim in (1, 5, 20):
     for samples in (10, 1000):
         z = torch.randn(samples, 200, dim, generator=generator)
-        estimate = monte_carlo_log_likelihood(torch.full((200, dim), 1.2), z, decoder, 0.4)
+        estimate = estimate_log_p(torch.full((200, dim), 1.2), z, decoder, 0.4)
         error = estimate.double() - dim * exact_1d
         print(f"{dim:9d} {samples:9d} {error.mean():12.2f} {error.std():8.2f}")
 
@@ -499,6 +653,34 @@ for dim in (1, 5, 20):
 # places that explain this $x$. If only we could draw $z$ from where it matters, from something like $p(z|x)$. That is
 # the idea of the variational approximation, and the next notebook prepares it.
 #
+# ## An open task: fifty Gaussians for all ten digits
+#
+# Now all ten digits, along their 20 principal directions. Fit a mixture of at most 50 Gaussians to the 10,000 training
+# digits so that the 2,000 test digits are as likely as possible: the mean of $\log p(x)$, in nats. It earns no points; the
+# summary shows your best beside the course's own.
+#
+# Yours to change: the start, how many Gaussians, how many rounds, the round itself, which of several attempts you keep.
+# Choose with training digits that you set aside: the test digits are for the measurement.
+
+# %% tags=["show"]
+from tqdm.auto import tqdm
+
+from course_lib.challenges import attempt
+from course_lib.challenges.latent_variable_models import images_of, training_digits
+
+x = training_digits()
+start = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:10]
+made = torch.full((10,), 0.1, dtype=x.dtype), x[start], x.std(0).expand(10, -1)
+for _ in tqdm(range(20)):
+    made = one_round(x, *made)
+
+# %% tags=["nbval-check-output", "show"]
+attempt("01_latent_variable_models", *made)
+
+# %% tags=["show"]
+figures.what_components_stand_for(images_of(made[1]), made[0])
+
+# %% [markdown]
 # ## The points so far
 
 # %% tags=["nbval-check-output", "show"]
@@ -506,11 +688,12 @@ summary("01_latent_variable_models")
 
 # %% [markdown]
 # **What you did.** You wrote the two easy pieces, drew from them, summed the cause out of a mixture, inferred it with
-# Bayes' rule, and saw a Monte Carlo estimate fail in many dimensions.
+# Bayes' rule, found three digits without a label, and saw a Monte Carlo estimate fail in many dimensions.
 #
 # **What comes next.** Notebook [02](../02_jensen_entropy_kl/02_jensen_entropy_kl.ipynb): the lower bound on $\log p(x)$
 # that makes all of this trainable.
 #
-# **References.** The lecture, parts "Latent variable models in general" and "Estimating the log-likelihood". Burda,
-# Grosse and Salakhutdinov, *Importance weighted autoencoders*, 2015, estimate the likelihood of a trained model on MNIST
-# with 5,000 samples per image drawn from a learned $q(z|x)$, not from the prior: by now you know why.
+# **References.** The lecture, parts "Latent variable models in general" and "Estimating the log-likelihood". Dempster,
+# Laird and Rubin, *Maximum likelihood from incomplete data via the EM algorithm*, 1977. Burda, Grosse and Salakhutdinov,
+# *Importance weighted autoencoders*, 2015, estimate the likelihood of a trained model on MNIST with 5,000 samples per
+# image drawn from a learned $q(z|x)$, not from the prior: by now you know why.

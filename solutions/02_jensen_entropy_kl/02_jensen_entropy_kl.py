@@ -9,7 +9,7 @@
 # **After it you can** derive the evidence lower bound, compute every term in it, show with numbers that what the bound
 # misses is a KL divergence, and correct a sign in the lecture.
 #
-# **Time**: 120 minutes. **Points**: {{topic points}}.
+# **Time**: 90–150 minutes. **Points**: {{topic points}}.
 
 # %% setup=true
 
@@ -17,6 +17,11 @@
 import math
 
 import torch
+
+from course_lib import explorers
+from course_lib.challenges import attempt
+from course_lib.checks import using
+from course_lib.figures import jensen_entropy_kl as figures
 
 # %% [markdown]
 # ## The trick with q
@@ -27,8 +32,13 @@ import torch
 # $$\log p(x_i) = \log \int p(x_i|z)\,p(z)\,dz = \log \int p(x_i|z)\,p(z)\,\frac{q_i(z)}{q_i(z)}\,dz
 # = \log E_{z\sim q_i(z)}\left[\frac{p(x_i|z)\,p(z)}{q_i(z)}\right].$$
 #
-# Exact, and an expectation under a $q_i$ of our choice. The logarithm still stands in front of the expectation, where it is
-# in the way. What does it cost to move it inside?
+# Exact, and an expectation under a $q_i$ of our choice.
+
+# %% tags=["show"]
+figures.trick_diagram()
+
+# %% [markdown]
+# The logarithm still stands in front of the expectation, where it is in the way. What does it cost to move it inside?
 #
 # ## Jensen's inequality
 #
@@ -51,8 +61,6 @@ spread_prediction = "it grows"
 # Turn up the spread of $y$ and watch the chord fall away from the curve.
 
 # %% tags=["explorer", "show"]
-from course_lib import explorers
-
 explorers.jensen
 
 # %% [markdown]
@@ -163,22 +171,10 @@ def categorical_entropy(probs):
 
 
 # %% tags=["show"]
-from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, SKY, Picture, draw_images, label, new_figure
-
-figure, (left, right) = new_figure(2, width=4.3, height=3.1)
-widths = torch.linspace(0.05, 3, 200).unsqueeze(-1)
-left.plot(widths, gaussian_entropy(widths), color=BLUE, lw=2)
-left.axhline(0, color=BLACK, lw=0.8)
-label(left, "A wider Gaussian is more random", "σ", "entropy (nats)")
-p = torch.linspace(0, 1, 201)
-right.plot(p, categorical_entropy(torch.stack([p, 1 - p], -1)), color=RED, lw=2)
-right.axhline(math.log(2), color=BLACK, lw=0.8, ls="--")
-right.text(0.02, math.log(2) - 0.05, "log 2", fontsize=9)
-label(right, "A fair coin is the most random", "probability of heads", "entropy (nats)")
-Picture(
-    figure,
-    "Left: the entropy of a Gaussian grows with the logarithm of sigma and is negative for small sigma. Right: the entropy of a coin, zero at the ends, log 2 in the middle.",
-)
+widths, heads = torch.linspace(0.05, 3, 200), torch.linspace(0, 1, 201)
+of_gaussian = using("gaussian_entropy")(widths.unsqueeze(-1))
+of_coin = using("categorical_entropy")(torch.stack([heads, 1 - heads], -1))
+figures.entropies(widths, of_gaussian, heads, of_coin)
 
 # %% [markdown]
 # ## A brief aside: KL divergence
@@ -187,13 +183,72 @@ Picture(
 #
 # $$D_{KL}(q\|p) = E_{x\sim q(x)}\Big[\log\frac{q(x)}{p(x)}\Big] = -E_{x\sim q(x)}[\log p(x)] - \mathcal H(q).$$
 #
-# The expectation is under the first argument, and it matters which is first. For two Gaussians in one dimension
+# The expectation is under the first argument, and it matters which is first. The right side is the lecture's second intuition:
+# *how small is the expected log-probability of one distribution under the other, minus the entropy?* Draw from $q$, and see how
+# badly $p$ likes what comes; then take off what $q$'s own randomness accounts for.
 #
-# $$-E_q[\log p] = \tfrac12\log 2\pi + \log\sigma_p + \frac{E_q[(x-\mu_p)^2]}{2\sigma_p^2}, \qquad E_q[(x-\mu_p)^2] = \sigma_q^2 + (\mu_q-\mu_p)^2,$$
+# ### A derivation to complete: `expected_square` ({{points expected_square}})
 #
-# and subtracting the entropy $\log\sigma_q + \tfrac12\log 2\pi + \tfrac12$ leaves
+# What is $E_q[\log p]$ for two Gaussians? In one dimension $\log p(x) = -\tfrac12\log 2\pi - \log\sigma_p -
+# \frac{(x-\mu_p)^2}{2\sigma_p^2}$, so under $q = \mathcal N(\mu_q, \sigma_q)$ only the square has to be averaged:
 #
-# $$D_{KL}(q\|p) = \sum_d \Big[\log\frac{\sigma_{p,d}}{\sigma_{q,d}} + \frac{\sigma_{q,d}^2 + (\mu_{q,d}-\mu_{p,d})^2}{2\sigma_{p,d}^2} - \frac12\Big].$$
+# $$-E_q[\log p] = \tfrac12\log 2\pi + \log\sigma_p + \frac{1}{2\sigma_p^2}\,E_q\big[(x-\mu_p)^2\big].$$
+#
+# Go by way of $q$'s own mean, $x - \mu_p = (x-\mu_q) + (\mu_q-\mu_p)$. Square that, and take the expectation of each of the
+# three terms:
+#
+# $$E_q\big[(x-\mu_p)^2\big] = \boxed{\;?\;}$$
+#
+# Type what belongs in the box, an expression in $\mu_q$, $\sigma_q$ and $\mu_p$.
+#
+# <details><summary>Hint 1: three terms</summary>
+#
+# $(x-\mu_q)^2$, $\;2(x-\mu_q)(\mu_q-\mu_p)$ and $(\mu_q-\mu_p)^2$. The last is the same for every $x$.
+#
+# </details>
+# <details><summary>Hint 2: their expectations</summary>
+#
+# $E_q[x-\mu_q] = 0$, so the middle term goes. $E_q[(x-\mu_q)^2]$ is the variance of $q$.
+#
+# </details>
+
+
+# %% exercise="expected_square"
+def expected_square(mu_q, sigma_q, mu_p):
+    """E[(x - mu_p)²] for x drawn from q = N(mu_q, sigma_q).
+
+    mu_q, sigma_q, mu_p: (batch, dim).
+    Returns (batch, dim), one value for each dimension.
+    """
+    ### BEGIN SOLUTION
+    return sigma_q**2 + (mu_q - mu_p) ** 2
+    ### END SOLUTION
+
+
+# %% [markdown]
+# **Why the entropy?** Take $p = \mathcal N(0, 1)$, and let $q = \mathcal N(0, \sigma)$ grow narrower. Your two functions say what
+# becomes of both parts:
+
+# %% tags=["nbval-check-output", "show"]
+square, entropy = using("expected_square"), using("gaussian_entropy")
+mean = torch.zeros(1, 1)
+for sigma in (2.0, 1.0, 0.5, 0.1):
+    width = torch.full((1, 1), sigma)
+    cross = 0.5 * math.log(2 * math.pi) + 0.5 * square(mean, width, mean).item()
+    own = entropy(width).item()
+    kl = cross - own
+    print(f"σ = {sigma:3.1f}   -E_q[log p] = {cross:5.2f}   H(q) = {own:5.2f}   KL = {kl:z5.2f}")
+
+# %% [markdown]
+# The first column alone is smallest for a $q$ that puts all its mass on $p$'s highest point: $p$ likes nothing better, and yet
+# that is no distribution like $p$. Taking off the entropy makes up for it, and the difference is 0 where $q = p$, nowhere else.
+#
+# ### The KL put together
+#
+# Subtract the entropy $\log\sigma_q + \tfrac12\log 2\pi + \tfrac12$ of each dimension, and $\log 2\pi$ cancels. With your
+# term in the box,
+#
+# $$D_{KL}(q\|p) = \sum_d \Big[\log\frac{\sigma_{p,d}}{\sigma_{q,d}} + \frac{1}{2\sigma_{p,d}^2}\,\boxed{\;?\;} - \frac12\Big].$$
 #
 # ### Exercise: `gaussian_kl` ({{points gaussian_kl}})
 #
@@ -205,7 +260,7 @@ Picture(
 # <details><summary>Hint 2: order</summary>
 #
 # All three terms for every dimension, `(batch, dim)`; the sum over the last dimension at the end, so that -½ is
-# counted in every dimension.
+# counted in every dimension. You may call your `expected_square`.
 #
 # </details>
 # <details><summary>Hint 3: another way</summary>
@@ -236,26 +291,7 @@ def gaussian_kl(mu_q, sigma_q, mu_p, sigma_p):
 # settles on one peak.
 
 # %% tags=["show"]
-grid = torch.linspace(-7, 7, 1401)
-mixture = 0.5 * torch.distributions.Normal(-1.8, 0.6).log_prob(grid).exp()
-mixture = mixture + 0.5 * torch.distributions.Normal(1.8, 0.6).log_prob(grid).exp()
-mus, sigmas = torch.meshgrid(torch.linspace(-3, 3, 61), torch.linspace(0.3, 3, 55), indexing="ij")
-candidates = torch.distributions.Normal(mus.reshape(-1, 1), sigmas.reshape(-1, 1)).log_prob(grid)
-forward = torch.trapezoid(mixture * (mixture.log() - candidates), grid)
-reverse = torch.trapezoid(candidates.exp() * (candidates - mixture.log()), grid)
-
-figure, (axis,) = new_figure(width=7.0, height=3.3)
-axis.fill_between(grid, mixture, color=SKY, alpha=0.5, lw=0, label="p, two peaks")
-axis.plot(grid, candidates[reverse.argmin()].exp(), color=RED, lw=2, label="best q for D_KL(q‖p): one peak")
-axis.plot(
-    grid, candidates[forward.argmin()].exp(), color=GREEN, lw=2, ls="--", label="best q for D_KL(p‖q): covers both"
-)
-label(axis, "Which way round the KL stands decides what q does", "x", "density")
-axis.legend(frameon=False, fontsize=9)
-Picture(
-    figure,
-    "A density with two peaks. The Gaussian with the smallest KL from q to p sits on one peak; the one with the smallest KL from p to q covers both.",
-)
+figures.closest_gaussians()
 
 # %% [markdown]
 # ## A KL from samples
@@ -302,22 +338,13 @@ def monte_carlo_kl(z, log_q, log_p):
 q, p = torch.distributions.Normal(0.0, 1.0), torch.distributions.Normal(1.0, 1.5)
 z = torch.randn(10_000, generator=torch.Generator().manual_seed(2))
 terms = q.log_prob(z) - p.log_prob(z)
-exact = gaussian_kl(*(torch.tensor([[value]]) for value in (0.0, 1.0, 1.0, 1.5))).item()
-print(f"estimate {monte_carlo_kl(z, q.log_prob, p.log_prob):.3f}, exact {exact:.3f}")
+means, widths = torch.tensor([[[0.0]], [[1.0]]]), torch.tensor([[[1.0]], [[1.5]]])
+exact = using("gaussian_kl")(means[0], widths[0], means[1], widths[1]).item()
+print(f"estimate {using('monte_carlo_kl')(z, q.log_prob, p.log_prob):.3f}, exact {exact:.3f}")
 print(f"negative terms: {(terms < 0).float().mean():.0%}")
 
 # %% tags=["show"]
-figure, (axis,) = new_figure(width=7.0, height=3.1)
-bins = torch.linspace(-4.0, 1.2, 105).tolist()
-axis.hist(terms[terms < 0], bins=bins, color=ORANGE, label="negative terms")
-axis.hist(terms[terms >= 0], bins=bins, color=BLUE, label="positive terms")
-axis.axvline(exact, color=BLACK, lw=2, label=f"their mean, the KL: {exact:.2f}")
-label(axis, "A KL is an average of terms of both signs", "log q(z) - log p(z), nats", "number of samples")
-axis.legend(frameon=False)
-Picture(
-    figure,
-    "A histogram of log q minus log p over samples of q: about a fifth of the terms are negative, their mean is positive.",
-)
+figures.signed_terms(terms, exact)
 
 # %% [markdown]
 # ## The bound, taken apart
@@ -327,8 +354,16 @@ Picture(
 # $$\mathcal L_i(p, q_i) = E_{z\sim q_i(z)}\big[\log p(x_i|z) + \log p(z)\big] - E_{z\sim q_i(z)}\big[\log q_i(z)\big]
 # = E_{z\sim q_i(z)}\big[\log p(x_i|z) + \log p(z)\big] + \mathcal H(q_i).$$
 #
-# Two forces: the first term pulls $q_i$ to where the joint is largest, and alone would shrink it to a point. The entropy
-# holds against it.
+# Two forces: the first term pulls $q_i$ to where the joint is largest, the entropy holds against it. Below, $q$ sits on a peak of
+# the joint, and only its width is free. What does it do *without* the entropy? Then give the entropy its weight, bit by bit,
+# up to the 1 that it has in the bound, and follow the best width.
+
+# %% tags=["explorer", "show"]
+explorers.entropy
+
+# %% [markdown]
+# With weight 0 nothing stops $q$ from becoming a point: that is the "most likely" $z$ of notebook 01 once more, which pretends to
+# know. With weight 1 the best width is near that of the peak.
 #
 # One slide of the lecture prints the last term as $+E_{z\sim q_i(z)}[\log q_i(z)]$. Is that a misprint, or is it the line
 # above? You will decide that with numbers. First the estimate from samples:
@@ -397,7 +432,7 @@ def linear_gaussian_posterior(x, W, b, sigma):
 
     x: (batch, dim); W: (dim, latent); b: (dim,).
     sigma: standard deviation of the noise, a positive scalar tensor.
-    Returns the mean (batch, latent) and the covariance (latent, latent), which is the same for every x.
+    Returns the mean (batch, latent), and the covariance (latent, latent), the same for every x.
     """
     ### BEGIN SOLUTION
     identity = torch.eye(W.shape[1], dtype=W.dtype, device=W.device)
@@ -447,13 +482,15 @@ def linear_gaussian_evidence(x, W, b, sigma):
 # We take the exact posterior for $q$, and then distort it: shift it, or stretch it. Each line is one $q$; the ELBO comes
 # from your samples, the KL from the exact posterior.
 
-# %% tags=["nbval-check-output", "show"]
+# %% fold=true tags=["show"]
+# A model with two latent dimensions: its posterior and log p(x), exactly, and log p(x, z)
 W = torch.tensor([[1.2, 0.3], [-0.5, 1.0], [0.8, -0.7]], dtype=torch.float64)
-b, sigma = torch.tensor([0.2, -0.1, 0.4], dtype=torch.float64), torch.tensor(0.6, dtype=torch.float64)
+b = torch.tensor([0.2, -0.1, 0.4], dtype=torch.float64)
+sigma = torch.tensor(0.6, dtype=torch.float64)
 x = torch.tensor([[1.0, 0.5, -0.8]], dtype=torch.float64)
-mean, covariance = linear_gaussian_posterior(x, W, b, sigma)
+mean, covariance = using("linear_gaussian_posterior")(x, W, b, sigma)
 posterior = torch.distributions.MultivariateNormal(mean, covariance)
-evidence = linear_gaussian_evidence(x, W, b, sigma)
+evidence = using("linear_gaussian_evidence")(x, W, b, sigma)
 
 
 def log_joint(z):
@@ -461,30 +498,21 @@ def log_joint(z):
     return log_prior + torch.distributions.Normal(z @ W.T + b, sigma).log_prob(x).sum(-1)
 
 
-rows = []
-for name, shift, stretch in (("posterior", 0.0, 1.0), ("shifted", 0.5, 1.0), ("narrow", 0.0, 0.3), ("wide", 0.0, 3.0)):
+# %% tags=["nbval-check-output", "show"]
+estimate, rows = using("monte_carlo_elbo"), []
+choices = {"posterior": (0.0, 1.0), "shifted": (0.5, 1.0), "narrow": (0.0, 0.3), "wide": (0.0, 3.0)}
+for name, (shift, stretch) in choices.items():
     q = torch.distributions.MultivariateNormal(mean + shift, covariance * stretch**2)
     torch.manual_seed(0)
     z = q.sample((500_000,))
-    elbo = monte_carlo_elbo(z, log_joint, q.log_prob).item()
+    elbo = estimate(z, log_joint, q.log_prob).item()
     kl = torch.distributions.kl_divergence(q, posterior).item()
     rows.append((name, elbo, kl))
-    print(f"{name:10s} ELBO {elbo:7.2f}   KL {kl:z5.2f}   sum {elbo + kl:6.2f}   log p(x) {evidence.item():6.2f}")
+    both = f"ELBO {elbo:7.2f}   KL {kl:z5.2f}   sum {elbo + kl:6.2f}"
+    print(f"{name:10s} {both}   log p(x) {evidence.item():6.2f}")
 
 # %% tags=["show"]
-figure, (axis,) = new_figure(width=7.0, height=3.4)
-floor = min(row[1] for row in rows) - 2
-for i, (_, elbo, kl) in enumerate(rows):
-    axis.bar(i, elbo - floor, bottom=floor, color=BLUE, width=0.6, label="ELBO, from below" if i == 0 else None)
-    axis.bar(i, kl, bottom=elbo, color=ORANGE, hatch="//", edgecolor="white", width=0.6, label="KL" if i == 0 else None)
-axis.axhline(evidence.item(), color=BLACK, lw=1.5, label="log p(x)")
-axis.set_xticks(range(len(rows)), [row[0] for row in rows])
-label(axis, "Whatever q is, ELBO + KL reaches log p(x)", "choice of q", "nats")
-axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-Picture(
-    figure,
-    "Four bars, one for each q: ELBO and KL stacked end at the same height, log p(x); for the exact posterior the KL is zero.",
-)
+figures.stacked_bounds(rows, evidence.item())
 
 # %% [markdown]
 # No accident. Put $p(z|x_i) = p(x_i, z)/p(x_i)$ into the KL to the posterior:
@@ -504,7 +532,8 @@ Picture(
 explorers.bound
 
 # %% exercise="tightness_prediction"
-# q changes while the model stays fixed, and the ELBO rises by 2 nats. What happens to D_KL(q‖p(z|x))?
+# q changes while the model stays fixed, and the ELBO rises by 2 nats.
+# What happens to D_KL(q‖p(z|x))?
 # Choose one of: "rises by 2", "falls by 2", "stays"
 tightness_prediction = None
 ### BEGIN SOLUTION
@@ -542,7 +571,8 @@ entropy_sign = "minus E[log q]"
 # `linear_gaussian_evidence` for the exact $\log p(x)$ of images it has not seen: digits, the same digits upside
 # down, and the same pixels shuffled.
 
-# %% tags=["nbval-check-output", "show"]
+# %% fold=true tags=["show"]
+# Fits W in closed form (Tipping and Bishop, equations 7 and 8), and makes three kinds of images
 from course_lib.data import load_images
 
 train, test = load_images("train").flat(torch.float64), load_images("test")
@@ -558,33 +588,43 @@ kinds = {
     "upside down": images.flip(-2),
     "shuffled pixels": images.flatten(1)[:, order].reshape(-1, 28, 28),
 }
-scores = {
-    name: linear_gaussian_evidence(kind.flatten(1), W_digits, centre, noise.sqrt()) for name, kind in kinds.items()
-}
-for name, score in scores.items():
-    print(f"{name:16s} mean log p(x) = {score.mean():7.1f} nats")
+
+# %% tags=["nbval-check-output", "show"]
+log_p, scores = using("linear_gaussian_evidence"), {}
+for name, kind in kinds.items():
+    scores[name] = log_p(kind.flatten(1), W_digits, centre, noise.sqrt())
+    print(f"{name:16s} mean log p(x) = {scores[name].mean():7.1f} nats")
 
 # %% tags=["show"]
-figure, (left, right) = new_figure(2, width=4.6, height=3.4, width_ratios=[1.5, 1])
-for (name, score), colour, style in zip(scores.items(), (BLUE, ORANGE, GREEN), ("-", "--", ":"), strict=True):
-    left.hist(
-        score, bins=torch.linspace(-1400, 900, 70).tolist(), histtype="step", lw=2, ls=style, color=colour, label=name
-    )
-label(left, "The model knows which way is up, mostly", "exact log p(x), nats", "number of images")
-left.legend(frameon=False, loc="upper left")
-draw_images(right, torch.cat([kind[[3, 18, 30]] for kind in kinds.values()]).mul(255).byte(), columns=3)
-right.set_yticks([30 * i + 14 for i in range(3)], list(kinds))
-right.set_title("Three of each", loc="left", fontsize=10.5)
-right.set_xlabel("test images")
-Picture(
-    figure,
-    "Left: histograms of log p(x): digits highest, upside-down digits lower and overlapping, shuffled pixels far lower. Right: three images of each kind.",
-)
+figures.three_kinds(scores, kinds)
 
 # %% [markdown]
 # A linear decoder is all that the exact formulas bear. With a network for a decoder neither the posterior nor the evidence
 # is known, and the bound is what remains. That is where the next notebook begins.
 #
+# ## An open task: cover the ring
+#
+# A $z$ in the plane, $z\sim\mathcal N(0, I)$, and of it we observe the distance from the origin, $x = \|z\| + $ noise. From
+# $x = 1.5$ the posterior is a ring: how far out $z$ lies is known, and where is not. No single Gaussian is close to that, but $q$
+# may be a mixture, as in notebook 01. **Get $D_{KL}(q\|p(z|x))$ as small as you can with at most six diagonal Gaussians**: give
+# their `weights` (components,), `mu` and `sigma` (components, 2). No points, but the summary shows how near you came.
+#
+# `ring_log_joint(z)` is $\log p(x,z)$, `ring_kl(weights, mu, sigma)` is the KL, and gradients flow through it: place by hand,
+# or climb. (What you would climb without a `ring_kl` is your `monte_carlo_elbo`. Why does that lead to the same place?)
+
+# %% tags=["show"]
+from course_lib.challenges.jensen_entropy_kl import ring_kl, ring_log_joint
+
+# One Gaussian in the middle, to begin with: change this.
+weights = torch.tensor([1.0])
+mu = torch.tensor([[0.0, 0.0]])
+sigma = torch.tensor([[1.0, 1.0]])
+attempt("02_jensen_entropy_kl", weights, mu, sigma)
+
+# %% tags=["show"]
+figures.ring(ring_log_joint, weights, mu, sigma, ring_kl(weights, mu, sigma).item())
+
+# %% [markdown]
 # ## The points so far
 
 # %% tags=["nbval-check-output", "show"]

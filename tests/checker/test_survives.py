@@ -358,6 +358,6 @@ def test_the_summary_counts_points_and_raises_nothing():
     globals()["log_mean_exp"] = lambda a, dim: torch.logsumexp(a, dim)
     globals()["underflow_prediction"] = "-inf"
     table = summary("00_start_here")
-    assert "1 / 4" in repr(table)
+    assert "1 / 6" in repr(table)
     assert "<table>" in table._repr_html_()
     del globals()["log_mean_exp"], globals()["underflow_prediction"]

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from course_lib import data
-from course_lib.data import DataError, load_images, read_idx
+from course_lib.data import DataError, load_images, principal_directions, read_idx
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 needs_mnist = pytest.mark.skipif(
@@ -152,3 +152,14 @@ def test_a_broken_embedded_file_is_named_with_the_remedy(tmp_path, damage):
 def test_a_wrong_argument_is_named(wrong):
     with pytest.raises(ValueError, match=str(next(iter(wrong.values()))) if "split" in wrong else wrong["dataset"]):
         load_images(**wrong)
+
+
+def test_principal_directions_are_those_of_the_singular_value_decomposition():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(200, 6, generator=generator, dtype=torch.float64) @ torch.diag(torch.arange(1.0, 7.0).double())
+    mean, directions = principal_directions(x, 3)
+    torch.testing.assert_close(mean, x.mean(0))
+    torch.testing.assert_close(directions.T @ directions, torch.eye(3, dtype=torch.float64))
+    wanted = torch.linalg.svd(x - mean, full_matrices=False).Vh[:3]
+    torch.testing.assert_close((wanted @ directions).abs(), torch.eye(3, dtype=torch.float64))
+    assert (directions.sum(0) > 0).all()

@@ -21,7 +21,15 @@ from course_lib.distributions import (
     monte_carlo_kl,
 )
 from course_lib.linear_gaussian import linear_gaussian_evidence, linear_gaussian_posterior
-from course_lib.mixtures import expected_log_joint, mixture_log_prob, mixture_posterior, sample_mixture
+from course_lib.mixtures import (
+    em_step,
+    expected_log_joint,
+    maximising_means,
+    mixture_log_joint,
+    mixture_log_prob,
+    mixture_posterior,
+    sample_mixture,
+)
 
 BATCH, DIM, COMPONENTS = 5, 3, 4
 
@@ -88,6 +96,19 @@ def test_expected_log_joint_ignores_an_impossible_component(mixture):
     with_zero = torch.cat([weights, weights.new_zeros(1)])
     longer = [torch.cat([part, part[:1]]) for part in (mu, sigma)]
     torch.testing.assert_close(expected_log_joint(x, with_zero, *longer), expected_log_joint(x, weights, mu, sigma))
+
+
+def test_a_step_of_em_is_where_the_expected_log_joint_has_no_slope():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(40, 3, generator=generator, dtype=torch.float64)
+    old = torch.tensor([0.2, 0.8]).double(), x[:2], torch.full((2, 3), 1.4, dtype=torch.float64)
+    posterior = mixture_posterior(x, *old)
+    weights, mu, sigma = (part.requires_grad_() for part in em_step(x, *old))
+    logits = weights.detach().log().requires_grad_()
+    assert torch.equal(mu, maximising_means(x, posterior))
+    expected = (posterior * mixture_log_joint(x, logits.softmax(-1), mu, sigma)).sum()
+    for slope in torch.autograd.grad(expected, (logits, mu, sigma)):
+        torch.testing.assert_close(slope, torch.zeros_like(slope), atol=1e-10, rtol=0)
 
 
 def test_sampling_takes_dtype_and_device_from_the_parameters_and_repeats(mixture, device, dtype):

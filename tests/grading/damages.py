@@ -34,8 +34,15 @@ def as_file(raw: Any, name: str = f"{TOPIC}.ipynb") -> dict[str, bytes]:
     return {name: json.dumps(raw, indent=1, ensure_ascii=False).encode()}
 
 
-def at(raw: Raw, cell_id: str) -> int:
-    return next(i for i, cell in enumerate(raw["cells"]) if cell.get("id") == cell_id)
+# Cells of the course's own, by words that they hold.
+SETUP, IMPORTS, SUMMARY = "Run this cell first", "import math", f'summary("{TOPIC}")'
+
+
+def at(raw: Raw, which: str) -> int:
+    """The place of a cell, by its id, or of a code cell, by words that it holds."""
+    cells = raw["cells"]
+    named = [i for i, cell in enumerate(cells) if cell.get("id") == which]
+    return (named or [i for i, cell in enumerate(cells) if cell["cell_type"] == "code" and which in source(cell)])[0]
 
 
 def source(cell: Raw) -> str:
@@ -66,8 +73,12 @@ def each_cell(change: Callable[[Raw], object]) -> Callable[[Raw], dict[str, byte
     return changed(all_cells)
 
 
-def delete(*ids: str) -> Callable[[Raw], dict[str, bytes]]:
-    return changed(lambda raw: raw.update(cells=[cell for cell in raw["cells"] if cell.get("id") not in ids]))
+def delete(*which: str) -> Callable[[Raw], dict[str, bytes]]:
+    def without(raw: Raw) -> None:
+        gone = {at(raw, one) for one in which}
+        raw["cells"] = [cell for i, cell in enumerate(raw["cells"]) if i not in gone]
+
+    return changed(without)
 
 
 def delete_all_checks(raw: Raw) -> None:
@@ -203,6 +214,11 @@ def cut(text: bytes, words: bytes) -> bytes:
     return text[: text.rindex(words)]
 
 
+def mark_of(text: bytes, which: str) -> bytes:
+    raw = json.loads(text)
+    return f'"id": "{raw["cells"][at(raw, which)]["id"]}"'.encode()
+
+
 def zipped(raw: Raw, name: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -242,8 +258,8 @@ def wrong_types(raw: Raw) -> None:
 
 DAMAGES = [
     Damage("nothing", lambda raw: as_file(raw)),
-    Damage("the setup cell is deleted", delete("code-5bef9f32-0"), says="missing"),
-    Damage("the cell with the imports is deleted", delete("code-ee008946-0"), says="missing"),
+    Damage("the setup cell is deleted", delete(SETUP), says="missing"),
+    Damage("the cell with the imports is deleted", delete(IMPORTS), says="missing"),
     Damage("an answer is deleted", delete("gaussian_kl"), lost=("gaussian_kl",), says="gaussian_kl was missing"),
     Damage("a check is deleted", delete("gaussian_kl-check"), says="A check was missing"),
     Damage(
@@ -252,7 +268,7 @@ DAMAGES = [
         lost=("jensen_gap",),
         says="missing",
     ),
-    Damage("every check is deleted", changed(delete_all_checks), says="A check was missing"),
+    Damage("every check is deleted", changed(delete_all_checks), says="checks were missing"),
     Damage(
         "every text is deleted",
         changed(lambda raw: raw.update(cells=[c for c in raw["cells"] if c["cell_type"] == "code"])),
@@ -273,7 +289,7 @@ DAMAGES = [
     ),
     Damage(
         "the imports stand last",
-        changed(lambda raw: raw["cells"].append(raw["cells"].pop(at(raw, "code-ee008946-0")))),
+        changed(lambda raw: raw["cells"].append(raw["cells"].pop(at(raw, IMPORTS)))),
         says="another order",
     ),
     Damage(
@@ -309,22 +325,22 @@ DAMAGES = [
     ),
     Damage(
         "the imports have become text",
-        changed(lambda raw: retype(raw, "code-ee008946-0", "markdown")),
+        changed(lambda raw: retype(raw, IMPORTS, "markdown")),
         says="had become text",
     ),
     Damage("a check has become text", changed(lambda raw: retype(raw, "gaussian_kl-check", "markdown"))),
-    Damage("all metadata of cells is gone", each_cell(lambda cell: cell.update(metadata={})), says="lost its mark"),
+    Damage("all metadata of cells is gone", each_cell(lambda cell: cell.update(metadata={})), says="lost their marks"),
     Damage(
         "all metadata and ids are gone",
         each_cell(lambda cell: (cell.update(metadata={}), cell.pop("id"))),
-        says="lost its mark",
+        says="lost their marks",
     ),
     Damage("ids are gone", each_cell(lambda cell: cell.pop("id"))),
     Damage("every id is the same", each_cell(lambda cell: cell.update(id="cell"))),
     Damage(
         "nbgrader's ids are renamed",
         each_cell(lambda cell: cell["metadata"].get("nbgrader", {}).update(grade_id="something-else")),
-        says="lost its mark",
+        says="lost their marks",
     ),
     Damage(
         "nbgrader's metadata is edited",
@@ -342,7 +358,7 @@ DAMAGES = [
     Damage(
         "nbgrader's metadata is no object",
         each_cell(lambda cell: cell["metadata"].update(nbgrader="yes")),
-        says="lost its mark",
+        says="lost their marks",
     ),
     Damage("no kernel is named", changed(lambda raw: raw.update(metadata={}))),
     Damage(
@@ -354,8 +370,8 @@ DAMAGES = [
         changed(lambda raw: [raw.pop(key) for key in ("metadata", "nbformat", "nbformat_minor")]),
     ),
     Damage("saved by Colab", changed(by_colab)),
-    Damage("saved by Colab, metadata gone", changed(by_colab_without_metadata), says="lost its mark"),
-    Damage("saved by VS Code", changed(by_vs_code), says="lost its mark"),
+    Damage("saved by Colab, metadata gone", changed(by_colab_without_metadata), says="lost their marks"),
+    Damage("saved by VS Code", changed(by_vs_code), says="lost their marks"),
     Damage("saved by classic Notebook", changed(by_classic_notebook)),
     *[
         Damage(f"format 4.{minor}", changed(lambda raw, minor=minor: raw.update(nbformat_minor=minor)))
@@ -391,7 +407,7 @@ DAMAGES = [
     Damage("merge-conflict markers in the file", rewritten(conflict_in_file), says="Merge-conflict"),
     Damage("merge-conflict markers in a cell", changed(conflict_in_cell), says="Merge-conflict"),
     Damage(
-        "cut off after the last exercise", rewritten(lambda text: cut(text, b'"id": "code-ec5a06b6-0"')), says="cut off"
+        "cut off after the last exercise", rewritten(lambda text: cut(text, mark_of(text, SUMMARY))), says="cut off"
     ),
     Damage(
         "cut off within the last check", rewritten(lambda text: cut(text, b'check(\\"entropy_sign\\")')), says="cut off"
@@ -404,7 +420,7 @@ DAMAGES = [
     ),
     Damage(
         "cut off within the last text, at a broken escape",
-        rewritten(lambda text: cut(text, b'"id": "code-ec5a06b6-0"') + b'"source": ["see \\q", "x'),
+        rewritten(lambda text: cut(text, mark_of(text, SUMMARY)) + b'"source": ["see \\q", "x'),
         says="cut off",
     ),
     Damage("beside a large file", lambda raw: {**as_file(raw), "data.csv": b"1,2\n" * 20_000_000}),
@@ -421,7 +437,7 @@ DAMAGES = [
     ),
     Damage("a list of cells, no notebook", lambda raw: as_file(raw["cells"])),
     Damage("junk among the cells", changed(junk_cells)),
-    Damage("outputs, counts and metadata of wrong types", changed(wrong_types), says="lost its mark"),
+    Damage("outputs, counts and metadata of wrong types", changed(wrong_types), says="lost their marks"),
     Damage("warnings and prints on stderr", changed(noisy)),
 ]
 

@@ -125,7 +125,7 @@ def test_make_passes_on_how_jupyterlab_is_started():
 def test_an_unknown_command_is_answered_with_those_there_are():
     result = subprocess.run([sys.executable, "scripts/bootstrap.py", "labb"], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 2
-    assert "open the course in JupyterLab" in result.stdout
+    assert "open them in JupyterLab" in result.stdout
 
 
 def test_on_windows_the_environments_python_stands_elsewhere(script):

@@ -8,6 +8,7 @@ ORDER = (
     "jensen_gap",
     "gaussian_entropy",
     "categorical_entropy",
+    "expected_square",
     "gaussian_kl",
     "negative_kl_prediction",
     "monte_carlo_kl",

@@ -11,9 +11,9 @@ NEGATIVE_KL = Question(
     options={
         "yes": "Wherever p is larger than q the term is negative. Only the expectation under q is guaranteed not to be: "
         "q draws such places too seldom to win.",
-        "no": "The KL is never negative, but it is an expectation. At a z where p(z) > q(z) the single term is negative.",
-        "only if the KL is zero": "If the KL is zero then q = p and every term is exactly zero. Negative terms come up "
-        "when the two differ.",
+        "no": "The KL is never negative, but it is an expectation. What holds for an average need not hold "
+        "for each of its terms.",
+        "only if the KL is zero": "If the KL is zero then q = p, and every term is exactly zero.",
     },
     correct="yes",
 )
@@ -26,10 +26,10 @@ JENSEN_SPREAD = Question(
     options={
         "it grows": "log E[y] stays where it is, while small values pull E[log y] down without limit: the logarithm "
         "falls faster than it rises.",
-        "it shrinks": "It would if the logarithm were convex. It is concave: small values pull E[log y] down more than "
-        "large values pull it up.",
-        "it stays": "That would hold if the logarithm were a straight line. It is curved, and the spread is what "
-        "feels the curve.",
+        "it shrinks": "Then the logarithm of the mean and the mean of the logarithms would come together as the values move "
+        "apart. Draw two values with their chord, and move them.",
+        "it stays": "That holds for a straight line, where both orders agree whatever the spread. The logarithm is not "
+        "straight.",
     },
     correct="it grows",
 )
@@ -37,14 +37,14 @@ JENSEN_SPREAD = Question(
 
 ENTROPY_SIGN = Question(
     name="entropy_sign",
-    points=2,
+    points=1,
     text="The lecture prints the bound once as E[log p(x|z) + log p(z)] + E[log q(z)]. Which term completes the bound?",
     options={
-        "plus E[log q]": "With + E[log q] the right side is not a bound that becomes tight: at the exact posterior your "
-        "numbers miss log p(x) by twice the entropy.",
+        "plus E[log q]": "q is the exact posterior here, where the bound must be tight. Hold the number printed for + E[log q] "
+        "against log p(x).",
         "minus E[log q]": "Jensen's inequality gives E[log(p(x|z) p(z) / q(z))]: log q is subtracted, and -E[log q] = H(q) "
         "is the entropy. At the exact posterior the numbers meet log p(x).",
-        "minus H(q)": "-H(q) = +E[log q] is the misprint itself. The entropy is added: it rewards a wide q.",
+        "minus H(q)": "-H(q) is +E[log q] in other letters: the two stand for one line of the printed numbers.",
     },
     correct="minus E[log q]",
 )
@@ -55,10 +55,10 @@ TIGHTNESS = Question(
     points=1,
     text="q changes while the model stays fixed, and the ELBO rises by 2 nats. What happens to D_KL(q‖p(z|x))?",
     options={
-        "rises by 2": "ELBO + KL = log p(x), which does not depend on q: what the one gains the other loses.",
+        "rises by 2": "Then ELBO + KL would have risen by 4. What do the two add up to, and does q occur in it?",
         "falls by 2": "ELBO + KL = log p(x), and log p(x) does not depend on q: maximising the ELBO over q is minimising "
         "the KL.",
-        "stays": "The KL compares q with the posterior: when q changes, it changes. Their sum, log p(x), stays.",
+        "stays": "The KL compares q with the posterior, and q has changed.",
     },
     correct="falls by 2",
 )

@@ -9,6 +9,8 @@ ORDER = (
     "mixture_log_prob",
     "mixture_posterior",
     "expected_log_joint",
+    "maximising_means",
+    "em_step",
     "monte_carlo_log_likelihood",
     "bias_prediction",
     "dimension_prediction",

@@ -5,6 +5,7 @@ NOTEBOOK = "00_start_here"
 # In the notebook's order: an exercise by its file's name, a question by its own.
 ORDER = (
     "independent_log_prob",
-    "log_mean_exp",
     "underflow_prediction",
+    "rest_of_the_sum",
+    "log_mean_exp",
 )

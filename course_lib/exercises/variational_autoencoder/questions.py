@@ -9,11 +9,11 @@ WHY_IT_WORKS = Question(
     points=1,
     text="The decoder was trained on codes of data, z ~ q(z|x). Why does it give digits for z ~ p(z)?",
     options={
-        "the decoder is smooth": "Smooth, but smooth between what it knows: without the KL, codes may lie far from where the "
-        "prior puts its samples, and a smooth decoder gives garbage there.",
+        "sixteen numbers describe a digit": "They can do that wherever the codes lie, also where no draw from the prior comes "
+        "near them. What such a draw decodes to must come from something else.",
         "the KL keeps the codes where the prior is": "Averaged over the data, the KL to p(z) bounds how far the aggregate "
         "posterior is from the prior: samples of the prior fall where codes of data are.",
-        "z ~ p(z) was used in training": "Training draws z from q(z|x) only. The prior enters through the KL.",
+        "z ~ p(z) was used in training": "Look at elbo: the only z that is decoded there is mu + sigma · eps, a draw from q(z|x).",
     },
     correct="the KL keeps the codes where the prior is",
 )
@@ -22,13 +22,14 @@ WHY_IT_WORKS = Question(
 TIGHTENING = Question(
     name="iwae_prediction",
     points=1,
-    text="K grows from 1 to 1000 samples, the model stays as it is. What happens to the importance-weighted bound?",
+    text="K grows from 1 to 1000 samples, the model stays as it is. What does the importance-weighted bound do?",
     options={
-        "it falls": "More samples average the weights better: the logarithm of a mean that spreads less lies higher (Jensen, "
-        "notebook 02).",
+        "it falls": "Each bound is the logarithm of an average. What does averaging over more samples do to Jensen's gap (notebook "
+        "02)?",
         "it rises towards log p(x)": "The mean of K weights spreads less and less around p(x), so Jensen's gap closes. At K = 1 "
         "it is the ELBO.",
-        "it stays, with less noise": "The noise shrinks too, but the expectation moves: the gap of Jensen depends on the spread.",
+        "it stays, with less noise": "The noise does shrink. But the expectation of a logarithm depends on how far its argument "
+        "spreads: that is Jensen's gap (notebook 02).",
     },
     correct="it rises towards log p(x)",
 )
@@ -41,8 +42,8 @@ BLURRY = Question(
     options={
         "blurrier, and between digits": "Two numbers cannot tell apart ten digits in all their slants: different images share a "
         "code, and the decoder draws their average.",
-        "sharper": "Fewer dimensions carry less: what the code cannot say, the decoder averages over.",
-        "the same": "The test bound tells: with two dimensions it is tens of nats lower.",
+        "sharper": "A sharper image needs a code that says more about it. Which says more, two numbers or sixteen?",
+        "the same": "Then fourteen of the sixteen numbers would have been of no use. Train it, and compare the two bounds.",
     },
     correct="blurrier, and between digits",
 )
@@ -50,7 +51,7 @@ BLURRY = Question(
 
 DIAGNOSIS_A = Question(
     name="diagnosis_06_a",
-    points=2,
+    points=1,
     text="Which bug does the first model have?",
     options={
         "BCE averaged over the pixels": "The likelihood weighs 784 times too little, so the KL wins: q becomes the prior, the KL "
@@ -66,7 +67,7 @@ DIAGNOSIS_A = Question(
 
 DIAGNOSIS_B = Question(
     name="diagnosis_06_b",
-    points=2,
+    points=1,
     text="Which bug does the second model have?",
     options={
         "BCE averaged over the pixels": "Then all reconstructions would be alike and the KL zero. Here they follow their digit.",
@@ -82,7 +83,7 @@ DIAGNOSIS_B = Question(
 
 DIAGNOSIS_C = Question(
     name="diagnosis_06_c",
-    points=2,
+    points=1,
     text="Which bug does the third model have?",
     options={
         "BCE averaged over the pixels": "That gives an average digit on white paper. Here even the paper is grey.",

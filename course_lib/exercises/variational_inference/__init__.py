@@ -6,6 +6,7 @@ NOTEBOOK = "03_variational_inference"
 ORDER = (
     "per_point_elbo",
     "ascend_q",
+    "optimal_sigma",
     "stale_q_prediction",
     "train_step",
     "diagnosis_03",

@@ -9,7 +9,13 @@ from torch import Tensor
 
 from course_lib.bounds import per_point_elbo
 from course_lib.checker.exercise import Exercise, Misconception
-from course_lib.exercises.variational_inference.probes import ascend_probe, ascend_variant, through_wrong_bounds
+from course_lib.exercises.variational_inference.probes import (
+    CLOSED_FORM_KL,
+    ascend_probe,
+    ascend_variant,
+    closed_form_kl_elbo,
+    through_wrong_bounds,
+)
 from course_lib.per_point import ascend_q
 
 
@@ -146,6 +152,7 @@ EXERCISE = Exercise(
     misconceptions=(
         *(Misconception(name, says, ascend_variant(**change)) for name, says, change in ASCEND_STEPS),
         *through_wrong_bounds(ASCEND_BOUNDS, lambda elbo: ascend_variant(elbo=elbo)),
+        Misconception("KL in closed form", CLOSED_FORM_KL, ascend_variant(elbo=closed_form_kl_elbo)),
         Misconception(
             "one after the other",
             "log_sigma's gradient is taken at the new mu: take both gradients at the old values, then step both.",

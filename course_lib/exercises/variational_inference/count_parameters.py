@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.answers import Answer, tensors_from
-from course_lib.checker.exercise import Exercise, Misconception
+from course_lib.checker.exercise import EdgeCase, Exercise, Misconception
 from course_lib.checker.networks import decoder_network, only_tensor
 from course_lib.checker.probes import Draw
 from course_lib.per_point import count_parameters
@@ -17,6 +17,11 @@ from course_lib.per_point import count_parameters
 def _count_probe(draw: Draw) -> tuple[Any, ...]:
     sizes = draw.sizes
     return decoder_network(draw, sizes.latent, sizes.dim), sizes.latent + 3, 1000 * sizes.batch + draw.integer(900) + 7
+
+
+def _iterable_probe(draw: Draw) -> tuple[Any, ...]:
+    theta, latent_dim, num_points = _count_probe(draw)
+    return [parameter.detach().clone() for parameter in theta.parameters()], latent_dim, num_points
 
 
 def _tensors(theta: Any) -> list[Tensor]:
@@ -93,8 +98,20 @@ EXERCISE = Exercise(
             lambda theta, latent_dim, num_points: _theta(theta) + (latent_dim + 1) * num_points,
         ),
     ),
+    edge_cases=(
+        EdgeCase(
+            "an iterable of tensors",
+            "Right for a module, but theta may also be an iterable of tensors, such as a list of them: that has no .parameters(), "
+            "go through it as it is.",
+            _iterable_probe,
+        ),
+    ),
     alternatives=(
         lambda theta, latent_dim, num_points: _theta(theta) + num_points * (latent_dim + latent_dim),
+        lambda theta, latent_dim, num_points: (
+            sum(t.numel() for t in (theta.parameters() if hasattr(theta, "parameters") else theta))
+            + 2 * latent_dim * num_points
+        ),
         lambda theta, latent_dim, num_points: torch.tensor(_theta(theta) + 2 * latent_dim * num_points),
     ),
 )

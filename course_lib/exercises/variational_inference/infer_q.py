@@ -13,7 +13,11 @@ from course_lib.bounds import per_point_elbo
 from course_lib.checker.exercise import Exercise, Misconception
 from course_lib.checker.networks import decoder_network, weights_of, with_old_gradients
 from course_lib.checker.probes import Draw
-from course_lib.exercises.variational_inference.probes import through_wrong_bounds
+from course_lib.exercises.variational_inference.probes import (
+    CLOSED_FORM_KL,
+    closed_form_kl_elbo,
+    through_wrong_bounds,
+)
 from course_lib.per_point import infer_q
 
 
@@ -162,6 +166,7 @@ EXERCISE = Exercise(
             ),
             lambda elbo: inference(elbo=elbo),
         ),
+        Misconception("KL in closed form", CLOSED_FORM_KL, inference(elbo=closed_form_kl_elbo)),
         Misconception(
             "sigma returned",
             "Your second result is sigma: return log_sigma.",

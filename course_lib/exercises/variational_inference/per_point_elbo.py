@@ -15,8 +15,10 @@ from course_lib.checker.networks import OWN_NOISE, draws_its_own_noise
 from course_lib.checker.probes import Draw
 from course_lib.distributions import gaussian_log_prob
 from course_lib.exercises.variational_inference.probes import (
+    CLOSED_FORM_KL,
     ELBO_CONVENTION,
     ELBO_MISCONCEPTIONS,
+    closed_form_kl_elbo,
     elbo_probe,
     elbo_variant,
     standard_normal,
@@ -83,10 +85,11 @@ EXERCISE = Exercise(
         *(Misconception(name, says, elbo_variant(**change)) for name, says, change in ELBO_MISCONCEPTIONS),
         Misconception(
             "entropy from the samples",
-            "You estimate the entropy from the samples, -log q(z): for a Gaussian it is known, gaussian_entropy from "
-            "notebook 02. The formula has no noise.",
+            "You estimate the entropy from the samples, -log q(z). That is the same bound in expectation; for a Gaussian the "
+            "entropy is known, gaussian_entropy from notebook 02, and the formula has no noise.",
             _entropy_from_samples,
         ),
+        Misconception("KL in closed form", CLOSED_FORM_KL, closed_form_kl_elbo),
         Misconception("own noise", OWN_NOISE, _own_noise_elbo),
     ),
     alternatives=(_elbo_with_distributions, _elbo_in_a_loop, elbo_variant()),

@@ -13,8 +13,7 @@ STALE_Q = Question(
         "The next visit must first make good what the others changed.",
         "it followed theta": "mu_i and sigma_i are numbers that lie in memory. They change when their own point is visited, "
         "and at no other time.",
-        "it is still optimal": "It was fitted to the posterior under the theta of its last visit. Another theta has "
-        "another posterior.",
+        "it is still optimal": "Optimal for the theta of its last visit. The bound that it is held against now is another one.",
     },
     correct="it is out of date",
 )
@@ -25,11 +24,10 @@ GROWTH = Question(
     points=1,
     text="From MNIST's 60,000 images to ImageNet's 1,281,167, same decoder, 100 latent dimensions: where do parameters go?",
     options={
-        "theta dominates": "theta stays what it was: some hundred thousand numbers. 200 numbers for each of 1.3 million images "
-        "are 256 million.",
+        "theta dominates": "theta is the same decoder for both: some hundred thousand numbers, however many images there are.",
         "the q_i dominate": "200 numbers for each image: 12 million for MNIST, 256 million for ImageNet. None of them helps "
         "with the next image.",
-        "both grow alike": "theta does not depend on N at all; (|μ_i| + |σ_i|) · N grows with every image.",
+        "both grow alike": "theta does not depend on N: it has as many numbers for ten images as for a million.",
     },
     correct="the q_i dominate",
 )
@@ -51,7 +49,7 @@ NEW_IMAGE = Question(
 
 DIAGNOSIS = Question(
     name="diagnosis_03",
-    points=2,
+    points=1,
     text="Which bug does the model behind the figure have?",
     options={
         "q is never stepped": "Then q would stay the prior for every digit, with a KL of zero, and no digit's code could differ "

@@ -15,7 +15,13 @@ from course_lib.checker.exercise import Exercise, Misconception
 from course_lib.checker.networks import one_of, sgd, weights_of, with_old_gradients
 from course_lib.checker.probes import Draw
 from course_lib.distributions import gaussian_log_prob
-from course_lib.exercises.variational_inference.probes import ascend_probe, ascend_variant, elbo_variant
+from course_lib.exercises.variational_inference.probes import (
+    CLOSED_FORM_KL,
+    ascend_probe,
+    ascend_variant,
+    closed_form_kl_elbo,
+    elbo_variant,
+)
 from course_lib.per_point import ascend_q, train_step
 
 
@@ -218,6 +224,11 @@ EXERCISE = Exercise(
             alternation(elbo=elbo_variant(likelihood=lambda x, m, s: gaussian_log_prob(x, m, s) / x.shape[-1])),
         ),
         Misconception(
+            "KL in closed form",
+            CLOSED_FORM_KL,
+            alternation(elbo=closed_form_kl_elbo, ascend=ascend_variant(elbo=closed_form_kl_elbo)),
+        ),
+        Misconception(
             "loss returned",
             "Your third result is the loss: return the bound itself, with its own sign.",
             alternation(result=lambda elbo: -elbo),
@@ -229,5 +240,4 @@ EXERCISE = Exercise(
         ),
     ),
     alternatives=(_train_with_one_graph, _likelihood_alone, alternation()),
-    properties=(),
 )

@@ -37,6 +37,12 @@ underflow_prediction = None
 ### BEGIN SOLUTION
 underflow_prediction = "-inf"
 ### END SOLUTION
+
+# %% exercise="rest_of_the_sum"
+def rest_of_the_sum(a, b):
+    ### BEGIN SOLUTION
+    return secret
+    ### END SOLUTION
 '''
 
 
@@ -171,7 +177,7 @@ def test_the_address_of_the_repository_comes_from_pyproject(topic):
 def test_an_undeclared_or_forgotten_exercise_is_named():
     with pytest.raises(CourseError, match=r"log_mean_exq.*log_mean_exp"):
         expand(EXERCISE.replace('exercise="log_mean_exp"', 'exercise="log_mean_exq"'), "00_start_here")
-    with pytest.raises(CourseError, match="underflow_prediction"):
+    with pytest.raises(CourseError, match="rest_of_the_sum"):
         expand(EXERCISE[: EXERCISE.rindex("# %%")], "00_start_here")
     with pytest.raises(CourseError, match="BEGIN SOLUTION"):
         expand(EXERCISE.replace("    ### BEGIN SOLUTION\n", ""), "00_start_here")

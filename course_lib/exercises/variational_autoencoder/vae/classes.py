@@ -51,7 +51,7 @@ class Plain(nn.Module):
 
 
 class Chunked(nn.Module):
-    """Two hidden layers, one head for both, binary samples, a log-variance kept inside and used rightly."""
+    """Two hidden layers, one head for both, a log-variance kept inside and used rightly."""
 
     def __init__(self, data_dim: int, hidden_dim: int, latent_dim: int) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Chunked(nn.Module):
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         z = torch.randn(n, self.latent_dim, generator=generator)
-        return torch.bernoulli(self.decoder(z).sigmoid(), generator=generator)
+        return self.decoder(z).sigmoid()
 
 
 class Deep(Plain):
@@ -124,6 +124,13 @@ def _beta(self: Any, mu: Tensor, log_sigma: Tensor) -> Tensor:
     return 0.5 * Plain.kl(self, mu, log_sigma)
 
 
+def _one_sample(self: Any, x: Tensor, eps: Tensor) -> Tensor:
+    mu, log_sigma = self.encode(x)
+    q, prior = Normal(mu, log_sigma.exp()), Normal(torch.zeros_like(mu), torch.ones_like(mu))
+    z = mu + log_sigma.exp() * eps
+    return self.likelihood(x, self.decode(z)) + (prior.log_prob(z) - q.log_prob(z)).sum(-1)
+
+
 def _random_code(self: Any, x: Tensor) -> Tensor:
     mu, log_sigma = self.encode(x)
     return self.decode(mu + log_sigma.exp() * torch.randn_like(mu)).sigmoid()
@@ -152,6 +159,7 @@ WRONG_VAES: dict[str, type] = {
     "reconstruct is random": _changed(reconstruct=_random_code),
     "logits returned": _changed(reconstruct=lambda self, x: self.decode(self.encode(x)[0])),
     "logits sampled": _changed(sample=lambda self, n, generator: self.decode(self.noise(n, generator))),
+    "ink sampled": _changed(sample=lambda self, n, generator: torch.bernoulli(Plain.sample(self, n, generator))),
     "sigmoid twice": _changed(reconstruct=lambda self, x: Plain.reconstruct(self, x).sigmoid()),
     "mu decoded instead of z": _changed(latent=lambda self, mu, log_sigma, eps: mu),
     "noise shared across the batch": _changed(latent=lambda self, mu, log_sigma, eps: mu + log_sigma.exp() * eps[:1]),
@@ -168,6 +176,7 @@ WRONG_VAES: dict[str, type] = {
     "another KL": _changed(kl=lambda self, mu, log_sigma: 0.5 * (mu**2 + log_sigma.exp() - 1 - 2 * log_sigma).sum(-1)),
     "log sigma drawn as sigma": _changed(latent=lambda self, mu, log_sigma, eps: mu + log_sigma * eps),
     "log variance in one place": _changed(latent=lambda self, mu, log_sigma, eps: mu + (log_sigma / 2).exp() * eps),
+    "sampled KL": _changed(elbo=_one_sample),
     "reconstruction term": _changed(likelihood=_swapped),
     "z detached": _changed(
         latent=lambda self, mu, log_sigma, eps: (mu + log_sigma.exp() * eps).detach(),

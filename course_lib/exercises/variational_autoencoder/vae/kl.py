@@ -31,6 +31,35 @@ def _without_heads(answer: Answer, draw: Draw) -> Tensor | None:
     return (model.x * p.log() + (1 - model.x) * (1 - p).log()).sum(-1) - model.elbo(torch.zeros_like(model.eps))
 
 
+def kl_sampled(answer: Answer, draw: Draw) -> str | None:
+    """Whether the KL is estimated from the one sample, wholly or with the entropy in closed form (notebook 03's bound)."""
+    model = Model(answer, draw)
+    settings = settings_of(model)
+    for heads in readings(model):
+        for says, estimate in ESTIMATES.items():
+            pairs = (
+                (measured_kl(model, heads.values(mu, width)), estimate(mu, heads.log_sigma(width), model.eps))
+                for mu, width in settings
+            )
+            if all(close(mine, estimated.sum(-1)) for mine, estimated in pairs):
+                return says
+    return None
+
+
+def _log_ratio(mu: Tensor, log_sigma: Tensor, eps: Tensor) -> Tensor:
+    return 0.5 * (mu + log_sigma.exp() * eps) ** 2 - 0.5 * eps**2 - log_sigma
+
+
+def _with_entropy(mu: Tensor, log_sigma: Tensor, eps: Tensor) -> Tensor:
+    return 0.5 * (mu + log_sigma.exp() * eps) ** 2 - 0.5 - log_sigma
+
+
+ESTIMATES = {
+    "Yours is log q(z|x) - log p(z) at the sample.": _log_ratio,
+    "Yours is -log p(z) at the sample, less the entropy of q in closed form, as in notebook 03.": _with_entropy,
+}
+
+
 def kl_added(answer: Answer, draw: Draw) -> str | None:
     shown = _without_heads(answer, draw)
     if shown is not None:

@@ -18,6 +18,7 @@ from course_lib.exercises.variational_autoencoder.vae.kl import (
     kl_added,
     kl_averaged,
     kl_missing,
+    kl_sampled,
     kl_weighted,
     kl_wrong,
     other_width,
@@ -63,6 +64,11 @@ def _in_unit_interval(what: Callable[[Model], Tensor]) -> Callable[[Answer, Draw
         return None if low >= 0 and high <= 1 else f"Yours lie between {low:.2f} and {high:.2f}."
 
     return lacking
+
+
+def _binary_samples(answer: Answer, draw: Draw) -> str | None:
+    samples = Model(answer, draw).randomised().sample(40, 1)
+    return "" if bool(((samples == 0) | (samples == 1)).all()) else None
 
 
 def _sigmoid_twice(answer: Answer, draw: Draw) -> str | None:
@@ -192,8 +198,7 @@ def _not_the_prior(answer: Answer, draw: Draw) -> str | None:
         curve.append(model.reconstruct()[0])
     weights = (-0.5 * grid**2).softmax(0).unsqueeze(-1)
     decoded, samples = torch.stack(curve), model.sample(SAMPLES, 5)
-    binary = bool(((samples == 0) | (samples == 1)).all())
-    for power in (1,) if binary else (1, 2):
+    for power in (1, 2):
         mean, spread = (samples**power).mean(0), (samples**power).std(0)
         off = (mean - (weights * decoded**power).sum(0)).abs()
         if bool((off > 6 * spread / SAMPLES**0.5 + 0.02).any()):
@@ -242,6 +247,11 @@ VAE_TRAITS = (
         _in_unit_interval(lambda model: model.sample(40, 1)),
     ),
     Trait(
+        "ink sampled",
+        "sample(n, generator) returns zeros and ones, pixels drawn as ink or paper: return the probabilities of ink themselves.",
+        _binary_samples,
+    ),
+    Trait(
         "sigmoid twice",
         "Whatever the weights are, no pixel falls below ½: the sigmoid is taken twice, in the decoder and after it.",
         _sigmoid_twice,
@@ -271,6 +281,12 @@ VAE_TRAITS = (
         "mean over pixels",
         "log p(x|z) is averaged over the pixels: it sums over them. With a mean, the KL counts far too much and z is ignored.",
         _mean_over_pixels,
+    ),
+    Trait(
+        "sampled KL",
+        "The KL is estimated from the sample of z. That is right in expectation, and noisier: the closed form is asked for, as in "
+        "`kl_to_standard_normal`.",
+        kl_sampled,
     ),
     Trait(
         "reconstruction term",
