@@ -543,7 +543,7 @@ figures.split_against_width(widths, approximation, amortization)
 
 # %% [markdown]
 # The approximation gap is a matter of decoder and family: about the same for every encoder, and small here. The amortization gap is the larger part at
-# every width, as Cremer, Li and Duvenaud (2018) found for most of their models.
+# every width, as Cremer, Li and Duvenaud (2018) often found.
 #
 # How far is the estimate of $\log p(x)$ to be trusted? It lies below the truth on average (Jensen), and rises with the number of samples:
 
