@@ -494,7 +494,8 @@ def infer_q(x, eps, decoder, sigma_x, learning_rate):
 # %% [markdown]
 # What does it cost, for images from the test set? And was the wait worth it: how do the bounds grow with the number of steps?
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# Fits a q to a hundred new images with 1 to 200 of your steps, and takes the time
 infer = using("infer_q")
 new = load_images("test").flat()[:100]
 noise = torch.randn(200, 2, 100, 8, generator=torch.Generator().manual_seed(1))
