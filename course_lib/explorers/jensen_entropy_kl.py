@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from matplotlib.figure import Figure
@@ -39,8 +40,7 @@ def draw_jensen(spread: float, share: float) -> tuple[Figure, str]:
     axis.plot([mean], [math.log(mean)], "s", color=GREEN, ms=9, label=f"log E[y] = {math.log(mean):.2f}, on the curve")
     axis.plot([mean], [expected_log], "D", color=RED, ms=8, label=f"E[log y] = {expected_log:.2f}, on the chord")
     axis.plot([mean, mean], [expected_log, math.log(mean)], color=ORANGE, lw=4, alpha=0.7, zorder=1)
-    middle = (expected_log + math.log(mean)) / 2
-    axis.text(mean - 0.02 * float(y[-1]), middle, f"gap {gap:.2f}", ha="right", va="center", fontsize=10)
+    axis.text(mean + 0.02 * float(y[-1]), expected_log - 0.15, f"gap {gap:.2f}", va="top", fontsize=10)
     axis.set_ylim(min(-3.2, math.log(low) - 0.3), math.log(float(y[-1])) + 0.4)
     label(axis, f"Spread {spread:.2f} opens a gap of {gap:.2f} nats between log E[y] and E[log y]", "y", "log y (nats)")
     axis.legend(loc="lower right", frameon=False, fontsize=8.5)
@@ -73,16 +73,27 @@ def two_peaked_log_joint(z: Tensor) -> Tensor:
     return log_prior + log_likelihood
 
 
+def two_peaked_slope(z: Tensor) -> Tensor:
+    """The derivative of log p(x, z) by z."""
+    return (0.15 - z) / 1.3**2 + (_PEAKED_X - z.abs()) / _PEAKED_SIGMA**2 * z.sign()
+
+
+@lru_cache(maxsize=1)
+def two_peaked_log_evidence() -> float:
+    """log p(x) of the two-peaked picture, by quadrature over z."""
+    wide = torch.linspace(-14, 14, 14_001, dtype=torch.float64)
+    return torch.logsumexp(two_peaked_log_joint(wide), 0).item() + math.log(28 / 14_000)
+
+
 def bound_and_gap(mu: float, sigma: float) -> tuple[float, float, float]:
     """Return (ELBO, KL(q‖p(z|x)), log p(x)) of the two-peaked picture, each by its own quadrature over z."""
-    wide = torch.linspace(-14, 14, 14_001, dtype=torch.float64)
-    log_evidence = torch.logsumexp(two_peaked_log_joint(wide), 0) + math.log(28 / 14_000)
+    log_evidence = two_peaked_log_evidence()
     z = mu + sigma * torch.linspace(-9, 9, 4001, dtype=torch.float64)
     log_q = -0.5 * ((z - mu) / sigma) ** 2 - math.log(sigma) - 0.5 * LOG_2PI
     elbo = torch.trapezoid(log_q.exp() * (two_peaked_log_joint(z) - log_q), z)
     log_posterior = two_peaked_log_joint(z) - log_evidence
     kl = torch.trapezoid(log_q.exp() * (log_q - log_posterior), z)
-    return elbo.item(), kl.item(), log_evidence.item()
+    return elbo.item(), kl.item(), log_evidence
 
 
 PEAK = 1.45  # where log p(x, z) is highest
@@ -170,7 +181,7 @@ def draw_bound(mu: float, sigma: float) -> tuple[Figure, str]:
     left.fill_between(z, posterior, color=SKY, alpha=0.45, lw=0)
     left.plot(z, posterior, color=BLUE, lw=2, label="posterior p(z|x)")
     left.plot(z, q, color=RED, lw=2, ls="--", label=f"q(z) = N({mu:.2f}, {sigma:.2f})")
-    left.set_ylim(0, 1.1 * max(0.75, float(q.max())))
+    left.set_ylim(0, 1.3 * max(0.65, float(q.max())))  # the legend lies above both
     label(left, f"D_KL(q‖p(z|x)) = {kl:.2f} nats", "latent z", "density")
     left.legend(loc="upper left", frameon=False, fontsize=9)
 
