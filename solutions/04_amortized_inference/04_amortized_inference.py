@@ -531,6 +531,7 @@ network, measure = using("Encoder"), using("measure_gaps")
 noise = torch.randn(100, 4, 100, latent_dim, generator=torch.Generator().manual_seed(1))
 eps = torch.randn(400, 100, latent_dim, generator=torch.Generator().manual_seed(2))
 approximation, amortization = [], []
+print("mean approximation gap + mean amortization gap")
 for width in widths:
     torch.manual_seed(1)
     other = network(784, width, latent_dim)

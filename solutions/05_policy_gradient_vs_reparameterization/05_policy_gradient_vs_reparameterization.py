@@ -605,7 +605,7 @@ print(f"all variances added up: sampled {by_sampling.sum():.0f}, formula {by_for
 figures.what_the_formula_saves(widths, by_sampling, by_formula)
 
 # %% [markdown]
-# The derivation's curve is about right, though no digit's likelihood is a parabola. All in all the formula takes out about a tenth of the variance here: it does not touch what is noisiest, the
+# The derivation gives the tendency; most points lie below its curve, for no digit's likelihood is a parabola. All in all the formula takes out about a tenth of the variance here: it does not touch what is noisiest, the
 # decoder's own term. The better reason to use it: it is exact, it costs nothing, and it says how much the code tells. Every VAE since Kingma and Welling has it where the KL is known.
 #
 # ## Where only one of them can go

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from course_lib.figures import amortized_inference, policy_gradient_vs_reparameterization
+from course_lib.plots import shown_size
 
 
 def test_every_figure_of_notebook_04_is_drawn_with_its_numbers_in_words():
@@ -18,7 +19,7 @@ def test_every_figure_of_notebook_04_is_drawn_with_its_numbers_in_words():
         amortized_inference.split_against_width((4, 16), [1.1, 1.2], [100.0, 9.0]),
     ]
     for picture in pictures:
-        assert _width(picture) <= 900
+        assert shown_size(picture.png)["width"] <= 900
         assert len(picture.alt.split()) > 10
     assert "thing 3 3" in pictures[2].alt
     assert "width 16: approximation 1.2, amortization 9.0" in pictures[-1].alt
@@ -37,9 +38,5 @@ def test_every_figure_of_notebook_05_is_drawn_with_its_numbers_in_words():
         policy_gradient_vs_reparameterization.prototypes(runs[names[0]][0], runs[names[1]][0], torch.rand(20, 784)),
     ]
     for picture in pictures:
-        assert _width(picture) <= 900
+        assert shown_size(picture.png)["width"] <= 900
         assert len(picture.alt.split()) > 10
-
-
-def _width(picture):
-    return int.from_bytes(picture.png[16:20], "big")  # of the PNG's header
