@@ -74,7 +74,7 @@ def render_png(figure: Figure, scale: int = SHARP, level: int = 6) -> bytes:
     finally:
         figure.dpi = dpi
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", compress_level=level)
+    picture.save(buffer, format="PNG", compress_level=level, dpi=(scale * dpi, scale * dpi))
     return buffer.getvalue()
 
 
