@@ -116,7 +116,7 @@ class Explorer:
         at_rest: asyncio.TimerHandle | None = None
 
         def show(figure: Figure, alt: str, scale: int) -> None:
-            picture.value = _live_tag(render_png(figure, scale, level=1), alt, scale)
+            picture.value = _live_tag(render_png(figure, scale, quick=True), alt, scale)
 
         def follow(_: object) -> None:
             nonlocal at_rest
