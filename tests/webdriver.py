@@ -15,6 +15,17 @@ from typing import Any
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 CHROMEDRIVER = shutil.which("chromedriver")
+QUIET = (  # nobody to be asked or told, and nothing to be looked up outside
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-component-update",
+    "--disable-background-networking",
+    "--no-first-run",
+)
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
@@ -59,8 +70,7 @@ def running(command: list[str], url: str, seconds: float, **settings: Any) -> It
 
 class Browser:
     def __init__(self, driver: str, width: int, height: int, scale: float) -> None:
-        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        arguments += [f"--window-size={width},{height}", f"--force-device-scale-factor={scale}"]
+        arguments = [*QUIET, f"--window-size={width},{height}", f"--force-device-scale-factor={scale}"]
         options = {"binary": CHROMIUM, "args": arguments}
         self.session = driver
         capabilities = {"alwaysMatch": {"goog:chromeOptions": options, "timeouts": {"script": 20_000}}}
