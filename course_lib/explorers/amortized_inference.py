@@ -91,7 +91,7 @@ def draw_amortization(image: int, steps: int) -> tuple[Figure, str]:
     picture.set_anchor("N")
     label(picture, f"x: a {_NAMES[image]}", "test image", "28 pixels")
     codes, _ = digit_codes()
-    plane.plot(codes[:, 0], codes[:, 1], ".", color="0.8", ms=3, zorder=0)
+    plane.plot(codes[:, 0], codes[:, 1], ".", color="0.58", ms=2, zorder=0)
 
     across, up, posterior = _posteriors()[image]
     zoom.contourf(across, up, posterior.T, levels=[0.01, 0.1, 0.3, 0.6, 0.9, 1.01], cmap="Blues", alpha=0.9)
