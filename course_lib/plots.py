@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageChops
 from torch import Tensor
 
 # For lines, dots and text: at least 4.5:1 on white, and turned round on a dark ground; any two of them, and black, stay
@@ -23,6 +23,7 @@ CYCLE = (BLUE, ORANGE, GREEN, RED, PURPLE, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DPI = 90
 TITLE_SIZE = 10.5  # points
+UNSEEN = 8  # of 255, by which a colour may be off
 SHARP = 2  # twice the page's resolution: sharp on the screens that have it
 
 # In a dark theme the picture is turned round, hues kept: white becomes #121212, the theme's ground, and no colour of
@@ -57,12 +58,12 @@ def label(axis: Axes, title: str, x: str, y: str) -> None:
     axis.set_ylabel(y)
 
 
-def render_png(figure: Figure, scale: int = SHARP, level: int = 6) -> bytes:
+def render_png(figure: Figure, scale: int = SHARP, quick: bool = False) -> bytes:
     """Render a figure; the same figure gives the same bytes.
 
     Args:
         scale: pixels of the picture for one pixel of the page, along each side.
-        level: 1 (quick) to 9 (small), how hard the PNG is compressed.
+        quick: without the work that makes a picture small: 256 colours where nobody sees it, well compressed.
     """
     canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
     dpi = figure.dpi
@@ -73,8 +74,12 @@ def render_png(figure: Figure, scale: int = SHARP, level: int = 6) -> bytes:
         picture = Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
     finally:
         figure.dpi = dpi
+    if not quick:
+        few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        off = max(most for _, most in ImageChops.difference(picture, few.convert("RGB")).getextrema())
+        picture = few if off <= UNSEEN else picture
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", compress_level=level)
+    picture.save(buffer, format="PNG", compress_level=1 if quick else 9, dpi=(scale * dpi, scale * dpi))
     return buffer.getvalue()
 
 

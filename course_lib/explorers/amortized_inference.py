@@ -66,16 +66,19 @@ def digit_codes() -> tuple[Tensor, Tensor]:
     return mu, data.labels
 
 
-@lru_cache(maxsize=16)
-def _posterior(image: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Two axes of a rectangle of the latent plane, and an image's true posterior there, its maximum set to one."""
+@lru_cache(maxsize=1)
+def _posteriors() -> list[tuple[Tensor, Tensor, Tensor]]:
+    """For each image two axes of a rectangle of the latent plane, and its true posterior there, the maximum set to one."""
     vae, (mus, log_sigmas) = load_digit_model(), _refined()
-    margin = 4 * log_sigmas[image, [0, -1]].exp().max()
-    low, high = mus[image].min(0).values - margin, mus[image].max(0).values + margin
-    first, second = (torch.linspace(float(a), float(b), _GRID) for a, b in zip(low, high, strict=True))
-    z = torch.cartesian_prod(first, second)
-    log_joint = vae.log_likelihood(_images()[image], z) - 0.5 * z.square().sum(-1)
-    return first, second, (log_joint - log_joint.max()).exp().view(_GRID, _GRID)
+    found = []
+    for x, mu, log_sigma in zip(_images(), mus, log_sigmas, strict=True):
+        margin = 4 * log_sigma[[0, -1]].exp().max()
+        low, high = mu.min(0).values - margin, mu.max(0).values + margin
+        first, second = (torch.linspace(float(a), float(b), _GRID) for a, b in zip(low, high, strict=True))
+        z = torch.cartesian_prod(first, second)
+        log_joint = vae.log_likelihood(x, z) - 0.5 * z.square().sum(-1)
+        found.append((first, second, (log_joint - log_joint.max()).exp().view(_GRID, _GRID)))
+    return found
 
 
 def draw_amortization(image: int, steps: int) -> tuple[Figure, str]:
@@ -88,25 +91,25 @@ def draw_amortization(image: int, steps: int) -> tuple[Figure, str]:
     picture.set_anchor("N")
     label(picture, f"x: a {_NAMES[image]}", "test image", "28 pixels")
     codes, _ = digit_codes()
-    plane.plot(codes[:, 0], codes[:, 1], ".", color="0.8", ms=3, label="codes of test digits", zorder=0)
+    plane.plot(codes[:, 0], codes[:, 1], ".", color="0.58", ms=2, zorder=0)
 
-    across, up, posterior = _posterior(image)
+    across, up, posterior = _posteriors()[image]
     zoom.contourf(across, up, posterior.T, levels=[0.01, 0.1, 0.3, 0.6, 0.9, 1.01], cmap="Blues", alpha=0.9)
     circle = torch.linspace(0, 2 * math.pi, 100)
     around = torch.stack([circle.cos(), circle.sin()], -1)
     for view in (plane, zoom):
         for number, colour, style, name in (
-            (0, ORANGE, "--", "the encoder's q"),
+            (0, ORANGE, "--", "encoder's q"),
             (steps, RED, "-", f"q after {steps} steps"),
         ):
             ellipse = mus[number] + 2 * log_sigmas[number].exp() * around
             view.plot(ellipse[:, 0], ellipse[:, 1], color=colour, ls=style, lw=2, label=f"{name}, 2σ")
             view.plot(*mus[number].view(2, 1), "o" if number else "s", color=colour, ms=5)
-    label(plane, "Where in the latent plane", "z, dimension 1", "z, dimension 2")
+    label(plane, "Among the codes of test digits", "z, dimension 1", "z, dimension 2")
     label(zoom, f"True posterior (blue): gap {now - first:.1f} nats", "z, dimension 1", "z, dimension 2")
     plane.set_xlim(-5, 5)
     plane.set_ylim(-5, 5)
-    figure.legend(*plane.get_legend_handles_labels(), loc="outside lower right", ncols=3, frameon=False, fontsize=9)
+    figure.legend(*plane.get_legend_handles_labels(), loc="outside lower right", ncols=2, frameon=False, fontsize=9)
     alt = (
         f"The image (a {_NAMES[image]}), and in the latent plane its true posterior with two ellipses: the encoder's q reaches a "
         f"bound of {first:.1f} nats, q after {steps} steps of its own {now:.1f}."

@@ -1,4 +1,4 @@
-"""What an explorer is: a picture with controls, a pure function of its settings; it stands still where no kernel runs.
+"""What an explorer is: a picture with controls, a pure function of its settings; it stands still without a kernel.
 
     bend = Explorer(draw_bend, {"mu": Slider("mean μ of q", start=0.4, low=-3.0, high=3.0, step=0.1)})
 
@@ -75,7 +75,7 @@ class Explorer:
         for axis in figure.axes:
             for locator in (axis.xaxis.get_major_locator(), axis.yaxis.get_major_locator()):
                 if isinstance(locator, AutoLocator):
-                    locator.set_params(nbins=FEW_TICKS)
+                    locator.set_params(nbins=FEW_TICKS, steps=[1, 2, 5, 10])
         return figure, alt
 
     def frame(self, **settings: Any) -> tuple[Figure, str]:
@@ -116,7 +116,7 @@ class Explorer:
         at_rest: asyncio.TimerHandle | None = None
 
         def show(figure: Figure, alt: str, scale: int) -> None:
-            picture.value = _live_tag(render_png(figure, scale, level=1), alt, scale)
+            picture.value = _live_tag(render_png(figure, scale, quick=True), alt, scale)
 
         def follow(_: object) -> None:
             nonlocal at_rest

@@ -110,6 +110,13 @@ def pull_and_entropy(sigma: Tensor) -> tuple[Tensor, Tensor]:
     return pull, sigma.log() + 0.5 * (LOG_2PI + 1)
 
 
+@lru_cache(maxsize=1)
+def _over_widths() -> tuple[Tensor, Tensor, Tensor]:
+    """The widths of q that are drawn, and E_q[log p(x, z)] and H(q) at each."""
+    widths = torch.logspace(math.log10(0.03), math.log10(2.5), 120, dtype=torch.float64)
+    return (widths, *pull_and_entropy(widths))
+
+
 def draw_entropy(weight: float, sigma: float) -> tuple[Figure, str]:
     """Show what the width of q makes of E_q[log p(x, z)] + weight · H(q); without the entropy the narrowest is best.
 
@@ -117,13 +124,12 @@ def draw_entropy(weight: float, sigma: float) -> tuple[Figure, str]:
         weight: of the entropy, 1 in the bound.
         sigma: the standard deviation of q, which sits on a peak of the posterior.
     """
-    widths = torch.logspace(math.log10(0.03), math.log10(2.5), 120, dtype=torch.float64)
-    pull, entropy = pull_and_entropy(widths)
+    widths, pull, entropy = _over_widths()
     total = pull + weight * entropy
     best = float(widths[total.argmax()])
     here_pull, here_entropy = (float(part) for part in pull_and_entropy(torch.tensor([sigma], dtype=torch.float64)))
     here = here_pull + weight * here_entropy
-    log_evidence = bound_and_gap(PEAK, sigma)[2]
+    log_evidence = two_peaked_log_evidence()
     z = torch.linspace(-5, 5, 600, dtype=torch.float64)
     posterior = (two_peaked_log_joint(z) - log_evidence).exp()
     q = (-0.5 * ((z - PEAK) / sigma) ** 2 - math.log(sigma) - 0.5 * LOG_2PI).exp()
@@ -138,16 +144,16 @@ def draw_entropy(weight: float, sigma: float) -> tuple[Figure, str]:
     left.text(1.7 + 0.6 * sigma, 0.8 * float(q.max()), "q", color=RED, ha="left", va="bottom", fontsize=10)
     label(left, f"q = N({PEAK:.2f}, {sigma:.2f}) on one of two peaks", "latent z", "density")
 
-    right.plot(widths, pull, color=BLUE, lw=1.6, ls=":", label="E[log p(x,z)]")
-    right.plot(widths, weight * entropy, color=GREEN, lw=1.6, ls="--", label=f"{weight:.2f} · H(q)")
-    right.plot(widths, total, color=RED, lw=2.2, label="their sum")
-    right.plot([sigma], [here], "o", color=RED, ms=8)
+    across = widths.log10()  # a logarithmic axis would take longer to draw
+    right.plot(across, pull, color=BLUE, lw=1.6, ls=":", label="E[log p(x,z)]")
+    right.plot(across, weight * entropy, color=GREEN, lw=1.6, ls="--", label=f"{weight:.2f} · H(q)")
+    right.plot(across, total, color=RED, lw=2.2, label="their sum")
+    right.plot([math.log10(sigma)], [here], "o", color=RED, ms=8)
     collapses = best < 0.05
     if not collapses:
-        right.plot([best], [float(total.max())], "*", color=BLACK, ms=12, zorder=5)
-    right.set_xscale("log")
-    right.set_xticks([0.05, 0.1, 0.2, 0.5, 1, 2], ["0.05", "0.1", "0.2", "0.5", "1", "2"])
-    right.minorticks_off()
+        right.plot([math.log10(best)], [float(total.max())], "*", color=BLACK, ms=12, zorder=5)
+    named = (0.05, 0.1, 0.2, 0.5, 1, 2)
+    right.set_xticks([math.log10(width) for width in named], [f"{width:g}" for width in named])
     right.set_ylim(-9.5, 3)
     says = "The narrower, the better: q collapses" if collapses else f"The sum is largest at σ = {best:.2f}"
     label(right, says, "standard deviation σ of q", "nats")

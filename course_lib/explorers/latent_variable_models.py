@@ -63,7 +63,7 @@ def draw_monte_carlo(samples: int, dim: int, sigma: float) -> tuple[Figure, str]
     squares = (_OBSERVED - _means_at_draws(samples, dim)).square().sum(-1)
     estimates = log_mean_exp(-0.5 * squares / sigma**2 - dim * (math.log(sigma) + 0.5 * LOG_2PI), 1)
     jitter = torch.rand(_REPEATS, generator=generator)
-    right.plot(estimates, jitter, ".", color=GREEN, ms=5, alpha=0.55, label=f"{_REPEATS} estimates")
+    right.plot(estimates, jitter, ".", color=GREEN, ms=5, alpha=0.8, label=f"{_REPEATS} estimates")
     right.axvline(exact, color=BLACK, lw=2, label=f"exact {exact:.2f}")
     mean, spread = estimates.mean().item(), estimates.std().item()
     right.axvline(mean, color=ORANGE, lw=2, ls="--", label=f"mean {mean:.2f}")

@@ -23,7 +23,7 @@ def draw_underflow(offset: float) -> tuple[Figure, str]:
     naive_here, stable_here = here.exp().mean().log().item(), log_mean_exp(here, 0).item()
 
     figure, (axis,) = new_figure(width=7.5, height=3.4)
-    axis.plot(offsets, stable, color=BLUE, lw=5, alpha=0.35, label="stable: largest entry taken out first")
+    axis.plot(offsets, stable, color=BLUE, lw=5, alpha=0.6, label="stable: largest entry taken out first")
     axis.plot(offsets, naive, color=RED, lw=1.8, ls="--", label="naive: log(mean(exp(a)))")
     lost = ~naive.isfinite()
     for side in (offsets < 0, offsets > 0):

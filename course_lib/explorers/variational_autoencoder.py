@@ -20,7 +20,7 @@ def draw_plane(z1: float, z2: float) -> tuple[Figure, str]:
     for number in range(10):
         # Every code is written as its digit: colour is not all that tells them apart.
         across, up = mu[labels == number].T
-        plane.plot(across, up, ls="", marker=f"${number}$", ms=5, mew=0, color=CYCLE[number % 5], alpha=0.7)
+        plane.plot(across, up, ls="", marker=f"${number}$", ms=5, mew=0, color=CYCLE[number % 5])
     plane.plot([z1], [z2], "X", color=BLACK, ms=13, mec="white")
     plane.set_xlim(-4, 4)
     plane.set_ylim(-4, 4)

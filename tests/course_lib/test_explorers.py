@@ -53,7 +53,7 @@ def test_it_draws_at_the_extremes_of_every_control(explorer):
     places = None
     for settings in corners(explorer):
         figure, alt = explorer.frame(**settings)
-        assert render_png(figure, scale=1, level=1).startswith(b"\x89PNG")
+        assert render_png(figure, scale=1, quick=True).startswith(b"\x89PNG")
         assert len(alt.split()) > 12
         assert "nan" not in alt.lower().split()
         assert figure.get_size_inches()[0] <= 10, "no more than 900 pixels wide"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import itertools
 import re
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from course_lib.plots import (
     CYCLE,
@@ -53,9 +55,21 @@ def test_a_picture_has_twice_the_pixels_of_the_place_it_is_shown_in():
 def test_equal_figures_give_equal_bytes_however_often_they_are_drawn():
     figure, shown = picture()
     again, _ = picture()
-    coarse = render_png(again, scale=1, level=1)
+    coarse = render_png(again, scale=1, quick=True)
     assert render_png(figure) == render_png(again) == shown.png
-    assert render_png(again, scale=1, level=1) == coarse
+    assert render_png(again, scale=1, quick=True) == coarse
+
+
+@pytest.mark.parametrize("colours", ["few", "many"])
+def test_a_small_picture_looks_like_the_quick_one(colours):
+    figure, _ = picture()
+    if colours == "many":
+        figure.axes[0].imshow(np.random.default_rng(0).random((60, 60, 3)))
+    small, quick = (render_png(figure, quick=quick) for quick in (False, True))
+    assert len(small) < len(quick)
+    pixels = [np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int) for png in (small, quick)]
+    assert np.abs(pixels[0] - pixels[1]).max() <= 8
+    assert (pixels[0][(pixels[1] == 255).all(-1)] == 255).all(), "white stays white"
 
 
 def test_images_are_tiled_in_reading_order():
