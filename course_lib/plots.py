@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -76,8 +77,8 @@ def render_png(figure: Figure, scale: int = SHARP, quick: bool = False) -> bytes
         figure.dpi = dpi
     if not quick:
         few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        off = max(most for _, most in ImageChops.difference(picture, few.convert("RGB")).getextrema())
-        picture = few if off <= UNSEEN else picture
+        off = np.asarray(ImageChops.difference(picture, few.convert("RGB")))
+        picture = few if off.max() <= UNSEEN else picture
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", compress_level=1 if quick else 9, dpi=(scale * dpi, scale * dpi))
     return buffer.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import torch
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -48,13 +49,15 @@ def draw_gradients(samples: int, sigma: float, dim: int, baseline: bool) -> tupl
     edges = torch.linspace(true - reach, true + reach, 121)
     for values, colour, hatch, style, name in (
         (policy, ORANGE, "", "-", "policy gradient"),
-        (path, BLUE, "///", "--", "reparameterized"),
+        (path, BLUE, "//", "--", "reparameterized"),
     ):
         counts = values.clamp(float(edges[0]), float(edges[-1])).histc(120, float(edges[0]), float(edges[-1]))
         density = counts / _ESTIMATES / float(edges[1] - edges[0])
         about = f"{name}\nmean {values.mean():.2f}\nstandard deviation {values.std():.2f}"
-        axis.stairs(density, edges, fill=True, facecolor=colour, edgecolor="white", alpha=0.4, hatch=hatch, lw=0)
-        axis.stairs(density, edges, color=colour, ls=style, lw=1.4, label=about)
+        pale = to_rgba(colour, 0.3)
+        axis.stairs(
+            density, edges, fill=True, facecolor=pale, edgecolor=colour, hatch=hatch, ls=style, lw=1.4, label=about
+        )
     axis.axvline(true, color=BLACK, lw=2, ls=":", label=f"true gradient {true:.0f}")
     axis.set_yscale("symlog", linthresh=0.05)
     axis.set_yticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])
