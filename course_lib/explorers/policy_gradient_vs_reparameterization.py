@@ -67,7 +67,7 @@ def draw_gradients(samples: int, sigma: float, dim: int, baseline: bool) -> tupl
     needless = " (a baseline needs M ≥ 2)" if baseline and samples == 1 else ""
     label(
         axis,
-        f"Same mean; the policy gradient's variance is {times} times as large{needless}",
+        f"The policy gradient's variance is {times} times as large{needless}",
         "estimate of dJ/dμ₁",
         "density (logarithmic)",
     )
