@@ -69,9 +69,11 @@ def using(name: str, *, topic: str | None = None) -> Any:
     if isinstance(exercise, Question):
         raise TypeError(f"{name} is a question: using() is for functions and classes")
     notebook = _Notebook(sys._getframe(1).f_globals)
-    if notebook.report(exercise, _topic_of(exercise)).passed and not notebook.blamed(exercise, _topic_of(exercise)):
+    report = notebook.report(exercise, _topic_of(exercise))
+    if report.passed and not notebook.blamed(exercise, _topic_of(exercise)):
         return notebook.namespace[name]
-    _show(Note(f"Shown with the course's own `{name}`: yours does not give the right values yet."))
+    lacks = "is not there yet" if report.status == "unanswered" else "does not give the right values yet"
+    _show(Note(f"Shown with the course's own `{name}`: yours {lacks}."))
     return exercise.reference
 
 

@@ -8,25 +8,31 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image, ImageChops
 from torch import Tensor
 
-# Okabe and Ito, "Color universal design", 2008.
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#F0E442",
-    "#000000",
-)
-CYCLE = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK)
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# For lines, dots and text: at least 4.5:1 on white, and turned round on a dark ground; any two of them, and black, stay
+# apart for readers who see no red, no green or no blue (tests/course_lib/test_plots.py).
+BLUE, ORANGE, GREEN, RED, PURPLE, BLACK = "#08438C", "#B75F00", "#33855F", "#8D1F20", "#915896", "#000000"
+# For fills alone, under something darker; of Okabe and Ito, "Color universal design", 2008.
+SKY, YELLOW = "#56B4E9", "#F0E442"
+CYCLE = (BLUE, ORANGE, GREEN, RED, PURPLE, BLACK)
+MARKERS = ("o", "s", "^", "D", "v", "P")
 DPI = 90
+TITLE_SIZE = 10.5  # points
+UNSEEN = 8  # of 255, by which a colour may be off
+SHARP = 2  # twice the page's resolution: sharp on the screens that have it
+
+# In a dark theme the picture is turned round, hues kept: white becomes #121212, the theme's ground, and no colour of
+# text or line has to hold on both. JupyterLab, VS Code, Colab.
+DARK_THEME = (
+    '[data-jp-theme-light="false"] img.course-picture,.vscode-dark img.course-picture,'
+    "html[theme=dark] img.course-picture{filter:invert(.93) hue-rotate(180deg)}"
+)
 
 
 def new_figure(columns: int = 1, width: float = 4.6, height: float = 3.3, **grid: Any) -> tuple[Figure, list[Axes]]:
@@ -48,22 +54,57 @@ def new_figure(columns: int = 1, width: float = 4.6, height: float = 3.3, **grid
 
 def label(axis: Axes, title: str, x: str, y: str) -> None:
     """Give an axis its takeaway title and both labels."""
-    axis.set_title(title, fontsize=10.5, loc="left")
+    axis.set_title(title, fontsize=TITLE_SIZE, loc="left")
     axis.set_xlabel(x)
     axis.set_ylabel(y)
 
 
-def render_png(figure: Figure) -> bytes:
-    """Render a figure; the same figure gives the same bytes."""
+def render_png(figure: Figure, scale: int = SHARP, quick: bool = False) -> bytes:
+    """Render a figure; the same figure gives the same bytes.
+
+    Args:
+        scale: pixels of the picture for one pixel of the page, along each side.
+        quick: without the work that makes a picture small: 256 colours where nobody sees it, well compressed.
+    """
+    canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+    dpi = figure.dpi
+    try:
+        figure.dpi = scale * dpi
+        canvas.draw()
+        size = canvas.get_width_height()
+        picture = Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
+    finally:
+        figure.dpi = dpi
+    if not quick:
+        few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        off = np.asarray(ImageChops.difference(picture, few.convert("RGB")))
+        picture = few if off.max() <= UNSEEN else picture
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    picture.save(buffer, format="PNG", compress_level=1 if quick else 9, dpi=(scale * dpi, scale * dpi))
     return buffer.getvalue()
 
 
-def image_tag(png: bytes, alt: str) -> str:
-    """Return HTML that shows a picture, with its text for screen readers."""
+def shown_size(png: bytes, scale: int = SHARP) -> dict[str, int]:
+    """Return the width and height at which a page shows a picture rendered at ``scale``, in its pixels."""
+    width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))  # where PNG has them
+    return {"width": width // scale, "height": height // scale}
+
+
+def image_tag(png: bytes, alt: str, scale: int = SHARP, onload: str = "") -> str:
+    """Return HTML that shows a picture, with its text for screen readers; ``onload`` is JavaScript."""
+    size = " ".join(f'{side}="{pixels}"' for side, pixels in shown_size(png, scale).items())
+    script = f' onload="{escape(onload)}"' if onload else ""
     data = base64.b64encode(png).decode()
-    return f'<img alt="{escape(alt)}" style="max-width:100%;background:white" src="data:image/png;base64,{data}">'
+    return (
+        f'<style>{DARK_THEME}</style><img class="course-picture" alt="{escape(alt)}" {size} decoding="sync"{script} '
+        f'style="max-width:100%;height:auto;background:white" src="data:image/png;base64,{data}">'
+    )
+
+
+def mimebundle(png: bytes, alt: str, text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the forms in which a notebook keeps a picture, and their metadata: at which size it is shown."""
+    forms = {"text/plain": text, "text/html": image_tag(png, alt), "image/png": base64.b64encode(png).decode()}
+    return forms, {"image/png": shown_size(png)}
 
 
 class Picture:
@@ -76,12 +117,8 @@ class Picture:
     def __repr__(self) -> str:
         return f"[picture: {self.alt}]"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return {
-            "text/plain": repr(self),
-            "text/html": image_tag(self.png, self.alt),
-            "image/png": base64.b64encode(self.png).decode(),
-        }
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        return mimebundle(self.png, self.alt, repr(self))
 
 
 def tile(images: Tensor, columns: int, gap: int = 2) -> Tensor:

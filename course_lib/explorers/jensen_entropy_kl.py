@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from matplotlib.figure import Figure
@@ -39,8 +40,7 @@ def draw_jensen(spread: float, share: float) -> tuple[Figure, str]:
     axis.plot([mean], [math.log(mean)], "s", color=GREEN, ms=9, label=f"log E[y] = {math.log(mean):.2f}, on the curve")
     axis.plot([mean], [expected_log], "D", color=RED, ms=8, label=f"E[log y] = {expected_log:.2f}, on the chord")
     axis.plot([mean, mean], [expected_log, math.log(mean)], color=ORANGE, lw=4, alpha=0.7, zorder=1)
-    middle = (expected_log + math.log(mean)) / 2
-    axis.text(mean - 0.02 * float(y[-1]), middle, f"gap {gap:.2f}", ha="right", va="center", fontsize=10)
+    axis.text(mean + 0.02 * float(y[-1]), expected_log - 0.15, f"gap {gap:.2f}", va="top", fontsize=10)
     axis.set_ylim(min(-3.2, math.log(low) - 0.3), math.log(float(y[-1])) + 0.4)
     label(axis, f"Spread {spread:.2f} opens a gap of {gap:.2f} nats between log E[y] and E[log y]", "y", "log y (nats)")
     axis.legend(loc="lower right", frameon=False, fontsize=8.5)
@@ -73,16 +73,27 @@ def two_peaked_log_joint(z: Tensor) -> Tensor:
     return log_prior + log_likelihood
 
 
+def two_peaked_slope(z: Tensor) -> Tensor:
+    """The derivative of log p(x, z) by z."""
+    return (0.15 - z) / 1.3**2 + (_PEAKED_X - z.abs()) / _PEAKED_SIGMA**2 * z.sign()
+
+
+@lru_cache(maxsize=1)
+def two_peaked_log_evidence() -> float:
+    """log p(x) of the two-peaked picture, by quadrature over z."""
+    wide = torch.linspace(-14, 14, 14_001, dtype=torch.float64)
+    return torch.logsumexp(two_peaked_log_joint(wide), 0).item() + math.log(28 / 14_000)
+
+
 def bound_and_gap(mu: float, sigma: float) -> tuple[float, float, float]:
     """Return (ELBO, KL(q‖p(z|x)), log p(x)) of the two-peaked picture, each by its own quadrature over z."""
-    wide = torch.linspace(-14, 14, 14_001, dtype=torch.float64)
-    log_evidence = torch.logsumexp(two_peaked_log_joint(wide), 0) + math.log(28 / 14_000)
+    log_evidence = two_peaked_log_evidence()
     z = mu + sigma * torch.linspace(-9, 9, 4001, dtype=torch.float64)
     log_q = -0.5 * ((z - mu) / sigma) ** 2 - math.log(sigma) - 0.5 * LOG_2PI
     elbo = torch.trapezoid(log_q.exp() * (two_peaked_log_joint(z) - log_q), z)
     log_posterior = two_peaked_log_joint(z) - log_evidence
     kl = torch.trapezoid(log_q.exp() * (log_q - log_posterior), z)
-    return elbo.item(), kl.item(), log_evidence.item()
+    return elbo.item(), kl.item(), log_evidence
 
 
 PEAK = 1.45  # where log p(x, z) is highest
@@ -99,6 +110,13 @@ def pull_and_entropy(sigma: Tensor) -> tuple[Tensor, Tensor]:
     return pull, sigma.log() + 0.5 * (LOG_2PI + 1)
 
 
+@lru_cache(maxsize=1)
+def _over_widths() -> tuple[Tensor, Tensor, Tensor]:
+    """The widths of q that are drawn, and E_q[log p(x, z)] and H(q) at each."""
+    widths = torch.logspace(math.log10(0.03), math.log10(2.5), 120, dtype=torch.float64)
+    return (widths, *pull_and_entropy(widths))
+
+
 def draw_entropy(weight: float, sigma: float) -> tuple[Figure, str]:
     """Show what the width of q makes of E_q[log p(x, z)] + weight · H(q); without the entropy the narrowest is best.
 
@@ -106,13 +124,12 @@ def draw_entropy(weight: float, sigma: float) -> tuple[Figure, str]:
         weight: of the entropy, 1 in the bound.
         sigma: the standard deviation of q, which sits on a peak of the posterior.
     """
-    widths = torch.logspace(math.log10(0.03), math.log10(2.5), 120, dtype=torch.float64)
-    pull, entropy = pull_and_entropy(widths)
+    widths, pull, entropy = _over_widths()
     total = pull + weight * entropy
     best = float(widths[total.argmax()])
     here_pull, here_entropy = (float(part) for part in pull_and_entropy(torch.tensor([sigma], dtype=torch.float64)))
     here = here_pull + weight * here_entropy
-    log_evidence = bound_and_gap(PEAK, sigma)[2]
+    log_evidence = two_peaked_log_evidence()
     z = torch.linspace(-5, 5, 600, dtype=torch.float64)
     posterior = (two_peaked_log_joint(z) - log_evidence).exp()
     q = (-0.5 * ((z - PEAK) / sigma) ** 2 - math.log(sigma) - 0.5 * LOG_2PI).exp()
@@ -127,16 +144,16 @@ def draw_entropy(weight: float, sigma: float) -> tuple[Figure, str]:
     left.text(1.7 + 0.6 * sigma, 0.8 * float(q.max()), "q", color=RED, ha="left", va="bottom", fontsize=10)
     label(left, f"q = N({PEAK:.2f}, {sigma:.2f}) on one of two peaks", "latent z", "density")
 
-    right.plot(widths, pull, color=BLUE, lw=1.6, ls=":", label="E[log p(x,z)]")
-    right.plot(widths, weight * entropy, color=GREEN, lw=1.6, ls="--", label=f"{weight:.2f} · H(q)")
-    right.plot(widths, total, color=RED, lw=2.2, label="their sum")
-    right.plot([sigma], [here], "o", color=RED, ms=8)
+    across = widths.log10()  # a logarithmic axis would take longer to draw
+    right.plot(across, pull, color=BLUE, lw=1.6, ls=":", label="E[log p(x,z)]")
+    right.plot(across, weight * entropy, color=GREEN, lw=1.6, ls="--", label=f"{weight:.2f} · H(q)")
+    right.plot(across, total, color=RED, lw=2.2, label="their sum")
+    right.plot([math.log10(sigma)], [here], "o", color=RED, ms=8)
     collapses = best < 0.05
     if not collapses:
-        right.plot([best], [float(total.max())], "*", color=BLACK, ms=12, zorder=5)
-    right.set_xscale("log")
-    right.set_xticks([0.05, 0.1, 0.2, 0.5, 1, 2], ["0.05", "0.1", "0.2", "0.5", "1", "2"])
-    right.minorticks_off()
+        right.plot([math.log10(best)], [float(total.max())], "*", color=BLACK, ms=12, zorder=5)
+    named = (0.05, 0.1, 0.2, 0.5, 1, 2)
+    right.set_xticks([math.log10(width) for width in named], [f"{width:g}" for width in named])
     right.set_ylim(-9.5, 3)
     says = "The narrower, the better: q collapses" if collapses else f"The sum is largest at σ = {best:.2f}"
     label(right, says, "standard deviation σ of q", "nats")
@@ -170,7 +187,7 @@ def draw_bound(mu: float, sigma: float) -> tuple[Figure, str]:
     left.fill_between(z, posterior, color=SKY, alpha=0.45, lw=0)
     left.plot(z, posterior, color=BLUE, lw=2, label="posterior p(z|x)")
     left.plot(z, q, color=RED, lw=2, ls="--", label=f"q(z) = N({mu:.2f}, {sigma:.2f})")
-    left.set_ylim(0, 1.1 * max(0.75, float(q.max())))
+    left.set_ylim(0, 1.3 * max(0.65, float(q.max())))  # the legend lies above both
     label(left, f"D_KL(q‖p(z|x)) = {kl:.2f} nats", "latent z", "density")
     left.legend(loc="upper left", frameon=False, fontsize=9)
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_lib.distributions import LOG_2PI, log_mean_exp
-from course_lib.explorers.explorer import Explorer, Slider
+from course_lib.explorers.explorer import Explorer, LogSlider, Slider
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, SKY, label, new_figure
 
 
@@ -33,6 +33,12 @@ _OBSERVED = 1.2
 _REPEATS = 200
 
 
+@lru_cache(maxsize=4)
+def _means_at_draws(samples: int, dim: int) -> Tensor:
+    """The decoder's means at z ~ p(z), ``(_REPEATS, samples, dim)``: what σ does not change."""
+    return _curve(torch.randn(_REPEATS, samples, dim, generator=torch.Generator().manual_seed(1)))
+
+
 def draw_monte_carlo(samples: int, dim: int, sigma: float) -> tuple[Figure, str]:
     """Show the decoder p(x|z) with samples, and 200 estimates of log p(x) in ``dim`` dimensions.
 
@@ -45,25 +51,22 @@ def draw_monte_carlo(samples: int, dim: int, sigma: float) -> tuple[Figure, str]
 
     figure, (left, right) = new_figure(2, width=4.9, height=3.7)
     left.fill_between(grid, _curve(grid) - 2 * sigma, _curve(grid) + 2 * sigma, color=SKY, alpha=0.35, lw=0)
-    left.plot(grid, _curve(grid), color=BLUE, lw=2, label="decoder: mean of p(x|z), ±2σ")
-    left.plot(z, x, ".", color=BLACK, ms=4, alpha=0.6, label="samples: z ~ p(z), x ~ p(x|z)")
-    left.axhline(_OBSERVED, color=RED, ls="--", lw=1.5, label="the x we observe")
+    left.plot(grid, _curve(grid), color=BLUE, lw=2, label="p(x|z): mean ±2σ")
+    left.plot(z, x, ".", color=BLACK, ms=4, alpha=0.6, label="samples")
+    left.axhline(_OBSERVED, color=RED, ls="--", lw=1.5, label="observed x")
     hit = ((_curve(z) - _OBSERVED).abs() < 2 * sigma).double().mean().item()
     label(left, f"{hit:.0%} of prior samples explain x in one dimension", "latent z", "x")
     left.set_ylim(-5, 6.5)
-    left.legend(loc="upper left", frameon=False, fontsize=8)
+    left.legend(loc="upper left", frameon=False, fontsize=8.5)
 
     exact = dim * _exact_log_prob(_OBSERVED, sigma)
-    draws = torch.randn(_REPEATS, samples, dim, generator=generator)
-    log_p = (-0.5 * ((_OBSERVED - _curve(draws)) / sigma) ** 2 - math.log(sigma) - 0.5 * LOG_2PI).sum(-1)
-    estimates = log_mean_exp(log_p, 1)
+    squares = (_OBSERVED - _means_at_draws(samples, dim)).square().sum(-1)
+    estimates = log_mean_exp(-0.5 * squares / sigma**2 - dim * (math.log(sigma) + 0.5 * LOG_2PI), 1)
     jitter = torch.rand(_REPEATS, generator=generator)
-    right.plot(
-        estimates, jitter, ".", color=GREEN, ms=5, alpha=0.55, label=f"{_REPEATS} estimates, {samples} samples each"
-    )
-    right.axvline(exact, color=BLACK, lw=2, label=f"exact log p(x) = {exact:.2f}")
+    right.plot(estimates, jitter, ".", color=GREEN, ms=5, alpha=0.8, label=f"{_REPEATS} estimates")
+    right.axvline(exact, color=BLACK, lw=2, label=f"exact {exact:.2f}")
     mean, spread = estimates.mean().item(), estimates.std().item()
-    right.axvline(mean, color=ORANGE, lw=2, ls="--", label=f"their mean = {mean:.2f}")
+    right.axvline(mean, color=ORANGE, lw=2, ls="--", label=f"mean {mean:.2f}")
     width = max(3.0, exact - float(estimates.min()), float(estimates.max()) - exact)
     right.set_xlim(exact - 1.05 * width, exact + 0.6 * width)
     right.set_ylim(-0.05, 1.75)
@@ -74,7 +77,7 @@ def draw_monte_carlo(samples: int, dim: int, sigma: float) -> tuple[Figure, str]
         "estimate of log p(x) (nats)",
         "one dot an estimate",
     )
-    right.legend(loc="upper left", framealpha=0.9, edgecolor="none", fontsize=8)
+    right.legend(loc="upper left", framealpha=0.9, edgecolor="none", fontsize=8.5)
     alt = (
         f"Left: a bent decoder with a band of two sigma = {2 * sigma:.2f}, prior samples, and the observed x. Right: "
         f"{_REPEATS} Monte Carlo estimates of log p(x), dimension {dim}, {samples} samples each; their mean is "
@@ -86,7 +89,7 @@ def draw_monte_carlo(samples: int, dim: int, sigma: float) -> tuple[Figure, str]
 monte_carlo = Explorer(
     draw_monte_carlo,
     {
-        "samples": Slider("samples for one estimate", start=20, low=1, high=500, step=1),
+        "samples": LogSlider("samples for one estimate", start=20, low=1, high=500),
         "dim": Slider("dimensions of z and x", start=1, low=1, high=20, step=1),
         "sigma": Slider("σ of p(x|z)", start=0.4, low=0.1, high=1.5, step=0.05),
     },

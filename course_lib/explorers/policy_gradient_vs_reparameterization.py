@@ -2,65 +2,77 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from course_lib.explorers.explorer import Explorer, Slider
+from course_lib.explorers.explorer import Explorer, LogSlider, Slider, Switch
 from course_lib.plots import BLACK, BLUE, ORANGE, label, new_figure
 
-_ESTIMATES = 2000
+_ESTIMATES, _MOST_SAMPLES, _MOST_DIMS = 2000, 60, 50
 
 
-def gradient_estimates(samples: int, sigma: float, dim: int, baseline: int) -> tuple[Tensor, Tensor, float]:
+@lru_cache(maxsize=1)
+def _noise() -> Tensor:
+    """Drawn once, so that what a control changes is not the luck of the draw: 24 MB, and all that takes long."""
+    return torch.randn(_ESTIMATES, _MOST_SAMPLES, _MOST_DIMS, generator=torch.Generator().manual_seed(0))
+
+
+@lru_cache(maxsize=8)
+def _sums(samples: int, dim: int) -> tuple[Tensor, Tensor]:
+    """‖eps‖² and the sum of eps over the dimensions, ``(_ESTIMATES, samples)`` each."""
+    eps = _noise()[:, :samples, :dim]
+    return eps.square().sum(-1), eps.sum(-1)
+
+
+def gradient_estimates(samples: int, sigma: float, dim: int, baseline: bool) -> tuple[Tensor, Tensor, float]:
     """Return policy-gradient and reparameterized estimates of dJ/dmu_1, and the exact value.
 
     The reward is r(z) = -½‖z - 1‖² - 4, q = N(0, sigma) in ``dim`` dimensions; dJ/dmu_1 = 1.
     """
-    generator = torch.Generator().manual_seed(0)
-    eps = torch.randn(_ESTIMATES, samples, dim, generator=generator)
-    z = sigma * eps
-    reward = -0.5 * ((z - 1) ** 2).sum(-1) - 4
+    squares, total = _sums(samples, dim)
+    reward = -0.5 * (sigma**2 * squares - 2 * sigma * total + dim) - 4  # ‖sigma·eps - 1‖², multiplied out
     if baseline and samples > 1:
         reward = reward - (reward.sum(1, keepdim=True) - reward) / (samples - 1)
-    policy = (eps[..., 0] / sigma * reward).mean(1)
-    path = (1 - z[..., 0]).mean(1)
-    return policy, path, 1.0
+    eps = _noise()[:, :samples, 0]
+    return (eps / sigma * reward).mean(1), (1 - sigma * eps).mean(1), 1.0
 
 
-def draw_gradients(samples: int, sigma: float, dim: int, baseline: int) -> tuple[Figure, str]:
+def draw_gradients(samples: int, sigma: float, dim: int, baseline: bool) -> tuple[Figure, str]:
     """Show histograms of both estimators around the true gradient."""
     policy, path, true = gradient_estimates(samples, sigma, dim, baseline)
     figure, (axis,) = new_figure(width=7.6, height=3.8)
     reach = min(60.0, max(3.0, 4 * float(policy.std())))
-    bins = torch.linspace(true - reach, true + reach, 121).tolist()
-    for values, colour, hatch, name in (
-        (policy, ORANGE, "", "policy gradient"),
-        (path, BLUE, "//", "reparameterized"),
+    edges = torch.linspace(true - reach, true + reach, 121)
+    for values, colour, hatch, style, name in (
+        (policy, ORANGE, "", "-", "policy gradient"),
+        (path, BLUE, "//", "--", "reparameterized"),
     ):
-        axis.hist(
-            values.clamp(bins[0], bins[-1]),
-            bins=bins,
-            color=colour,
-            alpha=0.65,
-            hatch=hatch,
-            edgecolor="white",
-            lw=0.2,
-            density=True,
-            label=f"{name}: mean {values.mean():.2f}, standard deviation {values.std():.2f}",
+        counts = values.clamp(float(edges[0]), float(edges[-1])).histc(120, float(edges[0]), float(edges[-1]))
+        density = counts / _ESTIMATES / float(edges[1] - edges[0])
+        about = f"{name}\nmean {values.mean():.2f}\nstandard deviation {values.std():.2f}"
+        pale = to_rgba(colour, 0.3)
+        axis.stairs(
+            density, edges, fill=True, facecolor=pale, edgecolor=colour, hatch=hatch, ls=style, lw=1.4, label=about
         )
-    axis.axvline(true, color=BLACK, lw=2, label=f"true gradient {true:.0f}")
+    axis.axvline(true, color=BLACK, lw=2, ls=":", label=f"true gradient {true:.0f}")
     axis.set_yscale("symlog", linthresh=0.05)
+    axis.set_yticks([0, 0.1, 1, 10], ["0", "0.1", "1", "10"])
+    axis.set_yticks([], minor=True)
     ratio = float(policy.var() / path.var())
+    times = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
     needless = " (a baseline needs M ≥ 2)" if baseline and samples == 1 else ""
     label(
         axis,
-        f"Same mean; the policy gradient's variance is {ratio:.3g} times as large{needless}",
+        f"The policy gradient's variance is {times} times as large{needless}",
         "estimate of dJ/dμ₁",
         "density (logarithmic)",
     )
     axis.set_ylim(0, 30)
-    axis.legend(framealpha=1, edgecolor="none", fontsize=8.5, loc="upper left")
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=9)
     alt = (
         f"Histograms of {_ESTIMATES} estimates of a gradient that is {true:.0f}, M = {samples}, sigma = {sigma:.2f}, {dim} "
         f"dimensions, {'with' if baseline else 'without'} baseline. Policy gradient: mean {policy.mean():.2f}, standard "
@@ -72,9 +84,9 @@ def draw_gradients(samples: int, sigma: float, dim: int, baseline: int) -> tuple
 gradients = Explorer(
     draw_gradients,
     {
-        "samples": Slider("samples M in one estimate", start=4, low=1, high=64, step=1),
+        "samples": LogSlider("samples M in one estimate", start=4, low=1, high=_MOST_SAMPLES),
         "sigma": Slider("σ of q", start=0.5, low=0.1, high=2.0, step=0.1),
-        "dim": Slider("latent dimension", start=2, low=1, high=50, step=1),
-        "baseline": Slider("leave-one-out baseline (0 off, 1 on)", start=0, low=0, high=1, step=1),
+        "dim": LogSlider("latent dimension", start=2, low=1, high=_MOST_DIMS),
+        "baseline": Switch("leave-one-out baseline"),
     },
 )

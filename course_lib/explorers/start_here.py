@@ -23,7 +23,7 @@ def draw_underflow(offset: float) -> tuple[Figure, str]:
     naive_here, stable_here = here.exp().mean().log().item(), log_mean_exp(here, 0).item()
 
     figure, (axis,) = new_figure(width=7.5, height=3.4)
-    axis.plot(offsets, stable, color=BLUE, lw=5, alpha=0.35, label="stable: largest entry taken out first")
+    axis.plot(offsets, stable, color=BLUE, lw=5, alpha=0.6, label="stable: largest entry taken out first")
     axis.plot(offsets, naive, color=RED, lw=1.8, ls="--", label="naive: log(mean(exp(a)))")
     lost = ~naive.isfinite()
     for side in (offsets < 0, offsets > 0):
@@ -36,7 +36,7 @@ def draw_underflow(offset: float) -> tuple[Figure, str]:
     shown = f"{naive_here:.2f}" if math.isfinite(naive_here) else str(naive_here)
     title = f"At {offset:.0f} the naive form gives {shown}, the stable one {stable_here:.2f}"
     label(axis, title, "size of the log-values a", "log-mean-exp of a (nats)")
-    axis.legend(loc="upper left", frameon=False, fontsize=9)
+    axis.legend(loc="lower center", bbox_to_anchor=(0.56, 0), frameon=False, fontsize=9)
     alt = (
         f"Log-mean-exp in float32 against the size of the log-values: the stable form is a straight line; the naive "
         f"form leaves it below -103 and above 88. At {offset:.0f} naive gives {shown}, stable {stable_here:.2f}."

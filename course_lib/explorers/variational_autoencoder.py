@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from course_lib.digit_model import load_digit_model
 from course_lib.explorers.amortized_inference import digit_codes
 from course_lib.explorers.explorer import Explorer, Slider
-from course_lib.plots import BLACK, draw_images, label, new_figure
+from course_lib.plots import BLACK, CYCLE, draw_images, label, new_figure
 
 
 def draw_plane(z1: float, z2: float) -> tuple[Figure, str]:
@@ -17,28 +17,17 @@ def draw_plane(z1: float, z2: float) -> tuple[Figure, str]:
     z = torch.tensor([[z1, z2]])
     image = load_digit_model().mean(z)[0].view(28, 28)
     figure, (plane, digit) = new_figure(2, width=4.6, height=4.4, width_ratios=[1.25, 1])
-    plane.scatter(mu[:, 0], mu[:, 1], c=labels, cmap="tab10", s=5, alpha=0.45, vmin=-0.5, vmax=9.5)
     for number in range(10):
-        # The digit itself is written over its codes: colour is not all that tells them apart.
-        middle = mu[labels == number].median(0).values
-        plane.text(
-            float(middle[0]),
-            float(middle[1]),
-            str(number),
-            fontsize=12,
-            weight="bold",
-            ha="center",
-            va="center",
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1},
-        )
+        # Every code is written as its digit: colour is not all that tells them apart.
+        across, up = mu[labels == number].T
+        plane.plot(across, up, ls="", marker=f"${number}$", ms=5, mew=0, color=CYCLE[number % 5])
     plane.plot([z1], [z2], "X", color=BLACK, ms=13, mec="white")
     plane.set_xlim(-4, 4)
     plane.set_ylim(-4, 4)
     label(plane, "Codes of 2,000 test digits", "z, dimension 1", "z, dimension 2")
     draw_images(digit, (255 * image).byte().unsqueeze(0), columns=1)
-    digit.set_title(f"Decoded at z = ({z1:.1f}, {z2:.1f})", loc="left", fontsize=10.5)
-    digit.set_xlabel("probability of ink")
-    digit.set_ylabel("28 pixels")
+    digit.set_anchor("N")
+    label(digit, f"Decoded at z = ({z1:.1f}, {z2:.1f})", "probability of ink", "28 pixels")
     near = int(labels[(mu - z).square().sum(-1).argmin()])
     alt = (
         f"Codes of test digits in a latent plane with a cross at ({z1:.1f}, {z2:.1f}), and the image decoded there; the nearest "

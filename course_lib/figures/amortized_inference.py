@@ -117,7 +117,7 @@ def unlike(gaps: Mapping[str, Tensor], usual: str = "digits") -> Picture:
     axis.set_ylim(-0.6, len(gaps) - 0.4)
     familiar = all(medians[usual] <= other for other in medians.values())
     title = "The gap is narrowest where the encoder was trained" if familiar else "Amortization gaps of each kind"
-    label(axis, f"{title} (bar: median)", "amortization gap (nats, logarithmic)", "")
+    label(axis, f"{title} (bar: median)", "amortization gap (nats, logarithmic; what is below 0.1 stands there)", "")
     told = ", ".join(f"{name} {median:.0f}" for name, median in reversed(medians.items()))
     return Picture(figure, f"Amortization gaps, one dot an image, on a logarithmic axis. Medians in nats: {told}.")
 

@@ -75,7 +75,7 @@ def reconstructions_and_samples(bounds: Sequence[float], x: Tensor, reconstructe
     return Picture(
         figure,
         "Left: the mean bound over the passes. Middle: rows of test digits, below each row their reconstructions, a little "
-        "smoother. Right: samples of the prior; many are digits, others lie between two.",
+        "smoother. Right: samples of the prior; about half of them are digits, others lie between two.",
     )
 
 
@@ -148,7 +148,7 @@ def two_densities(grid: Tensor, prior: Tensor, aggregate: Tensor) -> Picture:
         axis.set_aspect("equal")
         label(axis, title, "z, dimension 1", "z, dimension 2")
     bar = figure.colorbar(drawn, ax=axes, label="density; each level twice the last")
-    bar.set_ticks(levels, labels=[f"{level:.3f}" for level in levels])
+    bar.set_ticks(levels, labels=[f"{level:.3g}" for level in levels])
     return Picture(
         figure,
         "Two densities in the latent plane with the same levels. The prior is a round hill. That of all codes covers the same "

@@ -18,8 +18,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 from torch.nn import Module, Parameter
 
+from grading.sandbox.recipes import build
 from grading.sandbox.wire import Reader, WireError, Writer, receive, send
 
 KEPT_GRAPHS = 256
@@ -202,10 +204,11 @@ class Peer:
             # What came in as a result of other operations may be changed in place, a leaf may not.
             return tensor if node.get("leaf") is True else tensor * 1
 
-        def on_module(reference: int, name: str, parameters: dict[str, Parameter]) -> Module:
+        def on_module(reference: int, name: str, parameters: dict[str, Parameter], recipe: Any) -> Module:
             if message.get("grad") is True:
                 leaves.extend(parameter for parameter in parameters.values() if parameter.requires_grad)
-            return LentModule(self._proxy(reference, name), parameters)
+            plain = build(recipe) if self.takes_optimizers else None  # the grader builds nothing for a submission
+            return LentModule(self._proxy(reference, name), parameters, plain)
 
         reader = Reader(payload, on_tensor, self._proxy, on_module, self.takes_optimizers)
         args = reader.value(message.get("args"))
@@ -287,11 +290,19 @@ class Peer:
 
 
 class LentModule(Module):
-    """A module whose parameters are here, and whose forward is computed on the other side."""
+    """A module whose parameters are here, and whose forward is computed on the other side, or here if it is plain.
 
-    def __init__(self, forward: Callable[..., Any], parameters: dict[str, Parameter]) -> None:
+    Args:
+        forward: computes it on the other side, from the parameters' values and the inputs.
+        plain: the module without weights, where it is made of plain layers.
+    """
+
+    def __init__(
+        self, forward: Callable[..., Any], parameters: dict[str, Parameter], plain: Module | None = None
+    ) -> None:
         super().__init__()
         self._forward = forward
+        self._plain = (plain,)  # in a tuple, so that its weights are not taken for this module's
         for name, parameter in parameters.items():
             owner: Module = self
             *path, last = name.split(".")
@@ -302,6 +313,8 @@ class LentModule(Module):
             owner.register_parameter(last, parameter)
 
     def forward(self, *args: Any) -> Any:
+        if self._plain[0] is not None:
+            return functional_call(self._plain[0], dict(self.named_parameters()), args)
         return self._forward(*self.parameters(), *args)
 
 

@@ -24,6 +24,7 @@ from torch.nn import Module, Parameter
 from torch.optim import Optimizer
 
 from course_lib.answers import Foreign
+from grading.sandbox.recipes import recipe_of
 
 MAGIC = b"LVM1"
 LENGTHS = struct.Struct(">4sIQ")
@@ -186,7 +187,7 @@ class Writer:
         return self._foreign(thing, number)
 
     def _module(self, module: Module) -> dict[str, Any]:
-        """Return the node of a module: its parameters, and a number by which its forward is called back."""
+        """Return the node of a module: its parameters, a number by which its forward is called back, and its recipe."""
         parameters = []
         for name, parameter in module.named_parameters():
             self.parameters[id(parameter)] = len(self.parameters)
@@ -195,7 +196,8 @@ class Writer:
             if parameter.requires_grad:
                 self.on_parameter(parameter)
         lent = self.on_callable(_forward_of(module))
-        return {"is": "module", "ref": lent, "name": type(module).__name__, "parameters": parameters}
+        what = {"ref": lent, "name": type(module).__name__, "recipe": recipe_of(module)}
+        return {"is": "module", **what, "parameters": parameters}
 
     def _optimizer(self, optimizer: Optimizer) -> dict[str, Any]:
         """Return the node of an optimiser that has made no step, of modules that stand before it."""
@@ -249,7 +251,7 @@ class Reader:
     payload: bytes
     on_tensor: Callable[[Tensor, dict[str, Any]], Tensor] = lambda tensor, node: tensor
     on_callable: Callable[[int, str], Any] | None = None
-    on_module: Callable[[int, str, dict[str, Parameter]], Module] | None = None
+    on_module: Callable[[int, str, dict[str, Parameter], Any], Module] | None = None
     optimizers: bool = False
     parameters: list[Parameter] = field(default_factory=list)
     items: int = 0
@@ -289,7 +291,7 @@ class Reader:
             return self._optimizer(node)
         raise WireError("a value is of no known kind")
 
-    def _module(self, node: dict[str, Any], make: Callable[[int, str, dict[str, Parameter]], Module]) -> Module:
+    def _module(self, node: dict[str, Any], make: Callable[[int, str, dict[str, Parameter], Any], Module]) -> Module:
         own: dict[str, Parameter] = {}
         listed = node.get("parameters")
         if not isinstance(listed, list) or len(listed) > PARAMETERS or type(node.get("ref")) is not int:
@@ -304,7 +306,7 @@ class Reader:
             own[name] = Parameter(tensor, requires_grad=learns is True and tensor.is_floating_point())
             own[name].grad = self._tensor(grad) if isinstance(grad, dict) else None
         self.parameters += own.values()
-        return make(node["ref"], str(node.get("name"))[:NAME_CHARACTERS], own)
+        return make(node["ref"], str(node.get("name"))[:NAME_CHARACTERS], own, node.get("recipe"))
 
     def _optimizer(self, node: dict[str, Any]) -> Optimizer:
         groups = [

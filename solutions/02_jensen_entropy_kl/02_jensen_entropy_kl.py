@@ -187,10 +187,11 @@ figures.entropies(widths, of_gaussian, heads, of_coin)
 # *how small is the expected log-probability of one distribution under the other, minus the entropy?* Draw from $q$, and see how
 # badly $p$ likes what comes; then take off what $q$'s own randomness accounts for.
 #
-# ### A derivation to complete: `expected_square` ({{points expected_square}})
+# ### Exercise: `expected_square` ({{points expected_square}})
 #
-# What is $E_q[\log p]$ for two Gaussians? In one dimension $\log p(x) = -\tfrac12\log 2\pi - \log\sigma_p -
-# \frac{(x-\mu_p)^2}{2\sigma_p^2}$, so under $q = \mathcal N(\mu_q, \sigma_q)$ only the square has to be averaged:
+# *A derivation to complete.* What is $E_q[\log p]$ for two Gaussians? In one dimension $\log p(x) = -\tfrac12\log 2\pi -
+# \log\sigma_p - \frac{(x-\mu_p)^2}{2\sigma_p^2}$, so under $q = \mathcal N(\mu_q, \sigma_q)$ only the square has to be
+# averaged:
 #
 # $$-E_q[\log p] = \tfrac12\log 2\pi + \log\sigma_p + \frac{1}{2\sigma_p^2}\,E_q\big[(x-\mu_p)^2\big].$$
 #
@@ -226,8 +227,8 @@ def expected_square(mu_q, sigma_q, mu_p):
 
 
 # %% [markdown]
-# **Why the entropy?** Take $p = \mathcal N(0, 1)$, and let $q = \mathcal N(0, \sigma)$ grow narrower. Your two functions say what
-# becomes of both parts:
+# **Why the entropy?** Take $p = \mathcal N(0, 1)$, and let $q = \mathcal N(0, \sigma)$ grow narrower. Your two functions say
+# what becomes of both parts:
 
 # %% tags=["nbval-check-output", "show"]
 square, entropy = using("expected_square"), using("gaussian_entropy")
@@ -354,16 +355,16 @@ figures.signed_terms(terms, exact)
 # $$\mathcal L_i(p, q_i) = E_{z\sim q_i(z)}\big[\log p(x_i|z) + \log p(z)\big] - E_{z\sim q_i(z)}\big[\log q_i(z)\big]
 # = E_{z\sim q_i(z)}\big[\log p(x_i|z) + \log p(z)\big] + \mathcal H(q_i).$$
 #
-# Two forces: the first term pulls $q_i$ to where the joint is largest, the entropy holds against it. Below, $q$ sits on a peak of
-# the joint, and only its width is free. What does it do *without* the entropy? Then give the entropy its weight, bit by bit,
+# Two forces: the first term pulls $q_i$ to where the joint is largest, the entropy holds against it. Below, $q$ sits on a peak
+# of the joint, and only its width is free. What does it do *without* the entropy? Then give the entropy its weight, bit by bit,
 # up to the 1 that it has in the bound, and follow the best width.
 
 # %% tags=["explorer", "show"]
 explorers.entropy
 
 # %% [markdown]
-# With weight 0 nothing stops $q$ from becoming a point: that is the "most likely" $z$ of notebook 01 once more, which pretends to
-# know. With weight 1 the best width is near that of the peak.
+# With weight 0 nothing stops $q$ from becoming a point: that is the "most likely" $z$ of notebook 01 once more, which pretends
+# to know. With weight 1 the best width is near that of the peak.
 #
 # One slide of the lecture prints the last term as $+E_{z\sim q_i(z)}[\log q_i(z)]$. Is that a misprint, or is it the line
 # above? You will decide that with numbers. First the estimate from samples:
@@ -605,7 +606,7 @@ figures.three_kinds(scores, kinds)
 # ## An open task: cover the ring
 #
 # A $z$ in the plane, $z\sim\mathcal N(0, I)$, and of it we observe the distance from the origin, $x = \|z\| + $ noise. From
-# $x = 1.5$ the posterior is a ring: how far out $z$ lies is known, and where is not. No single Gaussian is close to that, but $q$
+# $x=1.5$ the posterior is a ring: how far out $z$ lies is known, and where is not. No single Gaussian is close to that, but $q$
 # may be a mixture, as in notebook 01. **Get $D_{KL}(q\|p(z|x))$ as small as you can with at most six diagonal Gaussians**: give
 # their `weights` (components,), `mu` and `sigma` (components, 2). No points, but the summary shows how near you came.
 #

@@ -42,8 +42,8 @@ from course_lib.per_point import improve_q
 #
 # The noise does not depend on $\mu_i$ and $\sigma_i$. Whoever calls the function below draws it, anew for each step, and hands
 # it in; inside, nothing is drawn. So the samples move when $\mu_i$ and $\sigma_i$ move, and autograd can follow. (Notebook 05
-# asks what this step was worth.) The entropy of a Gaussian needs no samples, it is known. For $p_\theta(x|z)$ we take $\mathcal N(\text{decoder}(z), \sigma_x)$,
-# for $p(z)$ the standard normal.
+# asks what this step was worth.) The entropy of a Gaussian needs no samples, it is known. For $p_\theta(x|z)$ we take
+# $\mathcal N(\text{decoder}(z), \sigma_x)$, for $p(z)$ the standard normal.
 #
 # A standard deviation must stay positive, a parameter under gradient ascent knows no such thing. So the parameter is
 # $\log\sigma_i$, any real number, in this notebook and all that follow.
@@ -143,9 +143,10 @@ def ascend_q(x, mu, log_sigma, eps, decoder, sigma_x, step_size):
 # In the linear-Gaussian model of notebook 02 the posterior is known, and there the climb has an end that can be computed. Take
 # one latent dimension, $\text{decoder}(z) = wz + b$ with a vector $w$.
 #
-# ### A derivation to complete: `optimal_sigma` ({{points optimal_sigma}})
+# ### Exercise: `optimal_sigma` ({{points optimal_sigma}})
 #
-# Which width makes $\mathcal L_i$ largest? Under $q_i$ both squares in the bound spread with $z$, as in notebook 02:
+# *A derivation to complete.* Which width makes $\mathcal L_i$ largest? Under $q_i$ both squares in the bound spread with $z$,
+# as in notebook 02:
 #
 # $$E_{q_i}\big[\|x_i-b-wz\|^2\big] = \|x_i-b-w\mu_i\|^2 + \|w\|^2\sigma_i^2, \qquad E_{q_i}[z^2] = \mu_i^2 + \sigma_i^2.$$
 #
@@ -184,8 +185,8 @@ def optimal_sigma(w, sigma_x):
 
 
 # %% [markdown]
-# No $x_i$ occurs in it: in this model every image is known with the same certainty. Now let two $q_i$ climb from the prior, with
-# new noise in each step, and see whether they arrive there.
+# No $x_i$ occurs in it: in this model every image is known with the same certainty. Now let two $q_i$ climb from the prior,
+# with new noise in each step, and see whether they arrive there.
 
 # %% tags=["show", "nbval-check-output"]
 elbo, ascend, width = using("per_point_elbo"), using("ascend_q"), using("optimal_sigma")
@@ -288,9 +289,9 @@ def train_step(x, mu, log_sigma, eps, decoder, optimizer, sigma_x, step_size):
 # %% [markdown]
 # ## On real digits
 #
-# A thousand digits, a decoder with one hidden layer, eight latent dimensions; a row of `mu` and `log_sigma` for every image. The
-# training below is your `train_step`, eighty times over the data. You may interrupt it (the square button): what was reached is
-# kept.
+# A thousand digits, a decoder with one hidden layer, eight latent dimensions; a row of `mu` and `log_sigma` for every image.
+# The training below is your `train_step`, eighty times over the data. You may interrupt it (the square button): what was
+# reached is kept.
 
 # %% fold=true
 # The loop: your train_step on each mini-batch, pass after pass
@@ -344,8 +345,8 @@ figures.training(model.bounds, digits[:10], model.decoded()[:10])
 # ## What do eight numbers buy?
 #
 # An image has 784 grey values, and its code has eight. How good could that be? Measure it: the same training with two to 32
-# latent dimensions (some 20 seconds), and beside it the best *linear* map from as many numbers to an image (principal components of the same
-# thousand digits). The error is that of a pixel, root mean square, with grey values from 0 to 1.
+# latent dimensions (some 20 seconds), and beside it the best *linear* map from as many numbers to an image (principal
+# components of the same thousand digits). The error is that of a pixel, root mean square, with grey values from 0 to 1.
 
 # %% fold=true tags=["show"]
 # The best linear map from a few numbers to an image, and what it misses
@@ -384,8 +385,8 @@ figures.dimensions(latent_dims, errors, linear, bounds, digits, [m.decoded() for
 # ## The q_i that were not visited
 #
 # The prediction above can be measured. After ten passes, let a hundred digits stay away while the other nine hundred go on
-# training $\theta$. Before each pass we ask three times for a mean bound: the absent digits' with their old $q_i$; theirs with a
-# $q_i$ fitted anew to the $\theta$ of now (for the measurement alone, it is thrown away); and a hundred visited digits'.
+# training $\theta$. Before each pass we ask three times for a mean bound: the absent digits' with their old $q_i$; theirs with
+# a $q_i$ fitted anew to the $\theta$ of now (for the measurement alone, it is thrown away); and a hundred visited digits'.
 
 # %% fold=true tags=["show", "varies"]
 # The experiment: a hundred digits stay away, eight passes long
@@ -415,10 +416,10 @@ print(f"what they could have then, with a q_i of now: {fresh[-1]:.0f}")
 figures.staleness(stale, fresh, others)
 
 # %% [markdown]
-# Eight passes over nine hundred digits are 72 steps of $\theta$. With MNIST's 60,000 digits and batches of a hundred, six hundred
-# steps lie between *any* two visits: every $q_i$ is stale most of the time, and the larger the data set, the more so. Mind
-# the upper line: the $\theta$ trained on the others has become better for the absent digits too. What keeps their bound down is
-# their $q_i$ alone.
+# Eight passes over nine hundred digits are 72 steps of $\theta$. With MNIST's 60,000 digits and batches of a hundred, some six
+# hundred steps lie between two visits of one image: every $q_i$ is stale most of the time, and the larger the data set, the
+# more so. Mind the upper line: the $\theta$ trained on the others has become better for the absent digits too. What keeps their
+# bound down is their $q_i$ alone.
 #
 # ## A patient
 #
@@ -493,7 +494,8 @@ def infer_q(x, eps, decoder, sigma_x, learning_rate):
 # %% [markdown]
 # What does it cost, for images from the test set? And was the wait worth it: how do the bounds grow with the number of steps?
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# Fits a q to a hundred new images with 1 to 200 of your steps, and takes the time
 infer = using("infer_q")
 new = load_images("test").flat()[:100]
 noise = torch.randn(200, 2, 100, 8, generator=torch.Generator().manual_seed(1))
@@ -566,10 +568,10 @@ figures.growth(numbers, [int(count(decoder, 100, n)) for n in numbers], int(coun
 #
 # ## An open task: a decoder for new digits
 #
-# A decoder is worth what it can do for images that it was not trained on. **Train one in which new digits find good codes**: for a
-# hundred test digits a $q$ is fitted with 200 steps of `infer_q`, $\sigma_x = 0.3$, and their mean bound is your number. Latent
-# dimensions, layers, how many of the 10,000 training digits (`load_images("train")`), how you update $q_i$, how long: all
-# yours. No points, but the summary shows how far you came.
+# A decoder is worth what it can do for images that it was not trained on. **Train one in which new digits find good codes**:
+# for a hundred test digits a $q$ is fitted with 200 steps of `infer_q`, $\sigma_x = 0.3$, and their mean bound is your number.
+# Latent dimensions, layers, how many of the 10,000 training digits (`load_images("train")`), how you update $q_i$, how long:
+# all yours. No points, but the summary shows how far you came.
 
 # %% tags=["show", "varies"]
 # The decoder from above, to begin with: train a better one.
@@ -582,8 +584,9 @@ attempt("03_variational_inference", model.decoder, 8)
 summary("03_variational_inference")
 
 # %% [markdown]
-# **What you did.** You wrote the bound so that it can be differentiated, climbed it for each data point, derived where the climb
-# ends, trained a decoder on real digits by the lecture's alternation, inferred codes of new images, and counted what it costs.
+# **What you did.** You wrote the bound so that it can be differentiated, climbed it for each data point, derived where the
+# climb ends, trained a decoder on real digits by the lecture's alternation, inferred codes of new images, and counted what it
+# costs.
 #
 # **What comes next.** Notebook 04: one network gives $q$ for every $x$, and we measure what it loses against the best $q_i$.
 #

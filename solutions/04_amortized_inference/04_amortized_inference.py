@@ -27,7 +27,8 @@ from course_lib.checks import using
 # $$q_\phi(z|x) = \mathcal N\big(\mu_\phi(x),\ \sigma_\phi(x)\big).$$
 
 # %% exercise="amortized_parameters_prediction"
-# With an encoder, N grows from 10,000 to 1,000,000 images. How many more parameters does inference need?
+# With an encoder, N grows from 10,000 to 1,000,000 images.
+# How many more parameters does inference need?
 # Choose one of: "a hundred times as many", "none", "twice as many"
 amortized_parameters_prediction = None
 ### BEGIN SOLUTION
@@ -111,10 +112,10 @@ def amortized_elbo(x, eps, encoder, decoder, sigma_x):
     """The evidence lower bound with the encoder's q.
 
     x: (batch, dim).
-    eps: standard Gaussian noise, (samples, batch, latent_dim); the bound is averaged over the samples.
+    eps: standard Gaussian noise, (samples, batch, latent_dim); the bound averages over the samples.
     encoder: maps x to mu and log_sigma, each (batch, latent_dim).
     decoder: maps z to the mean of p(x|z), (..., dim) for any leading shape.
-    sigma_x: standard deviation of p(x|z), positive, a number or something that broadcasts to (dim,).
+    sigma_x: standard deviation of p(x|z), positive, a number or what broadcasts to (dim,).
     Returns (batch,), in nats. The entropy of q is used in closed form.
     """
     ### BEGIN SOLUTION
@@ -197,7 +198,8 @@ encoder = using("Encoder")(784, 200, latent_dim)
 decoder = torch.nn.Sequential(
     torch.nn.Linear(latent_dim, 200), torch.nn.Tanh(), torch.nn.Linear(200, 784), torch.nn.Sigmoid()
 )
-bounds = train_on_digits(encoder, decoder, [*encoder.parameters(), *decoder.parameters()], passes=25)
+both = [*encoder.parameters(), *decoder.parameters()]
+bounds = train_on_digits(encoder, decoder, both, passes=25)
 print(f"the mean bound went from {bounds[0]:.0f} to {bounds[-1]:.0f} nats")
 
 # %% tags=["show"]
@@ -300,7 +302,8 @@ def amortization_gap(elbo_optimal, elbo_amortized):
 
 # %% exercise="negative_gap_prediction"
 # For one digit you measure an amortization gap of -0.05 nats. What has happened?
-# Choose one of: "the encoder beats the best q", "noise, or too few steps", "the bound exceeds log p(x)"
+# Choose one of: "the encoder beats the best q", "noise, or too few steps",
+# "the bound exceeds log p(x)"
 negative_gap_prediction = None
 ### BEGIN SOLUTION
 negative_gap_prediction = "noise, or too few steps"
@@ -411,7 +414,7 @@ explorers.amortization
 
 # %% exercise="leaning_gap"
 def leaning_gap(s_1, s_2, rho):
-    """The approximation gap of the best upright Gaussian where the posterior is a Gaussian that leans.
+    """The approximation gap of the best upright Gaussian, for a Gaussian posterior that leans.
 
     s_1, s_2: standard deviations of the posterior, positive, (batch,).
     rho: their correlation, between -1 and 1, (batch,).
@@ -425,7 +428,8 @@ def leaning_gap(s_1, s_2, rho):
 # %% tags=["nbval-check-output", "show"]
 rho = torch.tensor([0.2, 0.5, 0.9, 0.99])
 lost = using("leaning_gap")(torch.ones(4), torch.ones(4), rho)
-print("   ".join(f"correlation {r:.2f}: {gap:.2f} nats" for r, gap in zip(rho.tolist(), lost.tolist(), strict=True)))
+for r, nats in zip(rho.tolist(), lost.tolist(), strict=True):
+    print(f"correlation {r:.2f}: {nats:.2f} nats")
 
 # %% [markdown]
 # A posterior has to lean a good deal before it costs a nat. Real posteriors lean and bend, and we have no formula for $\log p(x)$ in eight
@@ -500,7 +504,8 @@ def measure_gaps(x, noise, eps, encoder, decoder, sigma_x, learning_rate):
 
     x, encoder, decoder, sigma_x: as in amortized_elbo.
     noise: of the refinement, (steps, samples, batch, latent_dim); learning_rate as in refine_q.
-    eps: for log p(x) and both bounds, (samples, batch, latent_dim). log p(x) is estimated from the refined q.
+    eps: for log p(x) and both bounds, (samples, batch, latent_dim).
+    log p(x) is estimated from the refined q.
     Returns the approximation gap and the amortization gap, each (batch,), in nats, signed.
     """
     ### BEGIN SOLUTION
@@ -526,6 +531,7 @@ network, measure = using("Encoder"), using("measure_gaps")
 noise = torch.randn(100, 4, 100, latent_dim, generator=torch.Generator().manual_seed(1))
 eps = torch.randn(400, 100, latent_dim, generator=torch.Generator().manual_seed(2))
 approximation, amortization = [], []
+print("mean approximation gap + mean amortization gap")
 for width in widths:
     torch.manual_seed(1)
     other = network(784, width, latent_dim)
@@ -533,12 +539,12 @@ for width in widths:
     parts = measure(new[:100], noise, eps, other, decoder, sigma_x, 0.05)
     approximation.append(parts[0].mean().item())
     amortization.append(parts[1].mean().item())
-    print(f"width {width:3d}: approximation {approximation[-1]:6.1f}, amortization {amortization[-1]:6.1f} nats")
+    print(f"width {width}: {approximation[-1]:.1f} + {amortization[-1]:.1f} nats")
 figures.split_against_width(widths, approximation, amortization)
 
 # %% [markdown]
 # The approximation gap is a matter of decoder and family: about the same for every encoder, and small here. The amortization gap is the larger part at
-# every width, as Cremer, Li and Duvenaud (2018) found for most of their models.
+# every width, as Cremer, Li and Duvenaud (2018) often found.
 #
 # How far is the estimate of $\log p(x)$ to be trusted? It lies below the truth on average (Jensen), and rises with the number of samples:
 

@@ -95,7 +95,7 @@ def gaussian_score(z, mu, sigma):
 def score_function_surrogate(log_q, reward):
     """A scalar whose gradient is the policy gradient, to be maximised.
 
-    log_q: log q(z_j|x), (samples, batch); attached to the parameters of q, evaluated at samples that are not.
+    log_q: log q(z_j|x), (samples, batch); attached to the parameters of q, at samples that are not.
     reward: (samples, batch); whatever it is attached to, no gradient flows into it.
     Returns a scalar, the mean over samples and batch.
     """
@@ -145,7 +145,8 @@ def policy_gradient(samples, dim=2, constant=0.0, baseline=None, reward_fn=separ
 torch.manual_seed(0)
 for constant in (0.0, 10.0, 100.0):
     estimates = torch.stack([policy_gradient(10, constant=constant)[0] for _ in range(1000)])
-    print(f"c = {constant:5.0f}: mean {estimates.mean():6.2f}, standard deviation {estimates.std():7.2f}")
+    mean, spread = estimates.mean(), estimates.std()
+    print(f"c = {constant:3.0f}: mean {mean:5.2f}, standard deviation {spread:5.2f}")
 
 # %% [markdown]
 # The estimate is right on average, and drowned. A constant in the reward is multiplied by the score, whose mean is zero but whose samples
@@ -180,8 +181,10 @@ def leave_one_out_baseline(reward):
 torch.manual_seed(0)
 others = using("leave_one_out_baseline")
 for constant in (0.0, 10.0, 100.0):
-    estimates = torch.stack([policy_gradient(10, constant=constant, baseline=others)[0] for _ in range(1000)])
-    print(f"c = {constant:5.0f}: mean {estimates.mean():6.2f}, standard deviation {estimates.std():7.2f}")
+    draws = [policy_gradient(10, constant=constant, baseline=others)[0] for _ in range(1000)]
+    estimates = torch.stack(draws)
+    mean, spread = estimates.mean(), estimates.std()
+    print(f"c = {constant:3.0f}: mean {mean:5.2f}, standard deviation {spread:5.2f}")
 
 # %% [markdown]
 # ## A patient
@@ -196,7 +199,8 @@ load_patient("05").picture()
 
 # %% exercise="diagnosis_05"
 # Which bug does the estimator behind the figure have?
-# Choose one of: "the reward is not detached", "the score has the wrong sign", "its baseline contains its own sample",
+# Choose one of: "the reward is not detached", "the score has the wrong sign",
+# "its baseline contains its own sample",
 # "the samples are summed", "the rewards are standardised"
 diagnosis_05 = None
 ### BEGIN SOLUTION
@@ -233,7 +237,7 @@ def reparameterized_surrogate(mu, sigma, eps, reward_fn):
 
     mu, sigma: mean and standard deviation of q, (batch, latent_dim).
     eps: standard Gaussian noise, (samples, batch, latent_dim).
-    reward_fn: maps z (samples, batch, latent_dim) to rewards (samples, batch); autograd can differentiate it.
+    reward_fn: maps z (samples, batch, latent_dim) to rewards (samples, batch), differentiably.
     Returns a scalar, the mean over samples and batch.
     """
     ### BEGIN SOLUTION
@@ -243,7 +247,8 @@ def reparameterized_surrogate(mu, sigma, eps, reward_fn):
 
 # %% exercise="unbiased_prediction"
 # Both estimators are averaged over very many samples. Where do they end?
-# Choose one of: "at the same gradient", "reparameterization is nearer", "the policy gradient is biased"
+# Choose one of: "at the same gradient", "reparameterization is nearer",
+# "the policy gradient is biased"
 unbiased_prediction = None
 ### BEGIN SOLUTION
 unbiased_prediction = "at the same gradient"
@@ -268,7 +273,8 @@ unbiased_prediction = "at the same gradient"
 def gradient_mean_and_variance(estimator, num_repeats):
     """Mean and variance of a gradient estimator, for each entry.
 
-    estimator: called without arguments, returns one estimate, a tensor of any shape; call it exactly num_repeats times.
+    estimator: called without arguments, returns one estimate, a tensor of any shape;
+        call it exactly num_repeats times.
     num_repeats: a whole number, at least 2.
     Returns mean and variance, each of the shape of one estimate; the variance is unbiased (n - 1).
     """
@@ -300,7 +306,7 @@ estimators = {
 measured = {name: measure(estimator, 4000) for name, estimator in tqdm(estimators.items())}
 for name, (mean, variance) in measured.items():
     error = (variance[0] / 4000).sqrt()
-    print(f"{name:16s} mean {mean[0]:5.2f} ± {error:.2f} (true: 1)   variance of one estimate {variance[0]:6.2f}")
+    print(f"{name:16s} mean {mean[0]:5.2f} ± {error:.2f} (true: 1), variance {variance[0]:6.2f}")
 
 # %% [markdown]
 # All three means agree with 1 within their errors: unbiased. The variances do not agree at all. In the laboratory below, turn on the
@@ -312,7 +318,8 @@ from course_lib import explorers
 explorers.gradients
 
 # %% exercise="score_dimension_prediction"
-# The latent dimension grows, r is a sum over dimensions. Which estimator's variance per entry grows with it?
+# The latent dimension grows, r is a sum over dimensions.
+# Which estimator's variance per entry grows with it?
 # Choose one of: "the policy gradient's", "the reparameterized one's", "both alike"
 score_dimension_prediction = None
 ### BEGIN SOLUTION
@@ -378,7 +385,8 @@ figures.variances(numbers, against_samples, dims, against_dim, against_coupled)
 def elbo_with_analytic_kl(log_likelihood, mu, sigma):
     """The bound with the KL to the standard normal prior in closed form.
 
-    log_likelihood: log p(x|z_s) at samples of q, (samples, batch), averaged over the samples; or (batch,), one sample.
+    log_likelihood: log p(x|z_s) at samples of q, (samples, batch), averaged over the samples;
+        or (batch,), one sample.
     mu, sigma: mean and standard deviation of q, (batch, latent_dim).
     Returns (batch,), in nats.
     """
@@ -458,12 +466,13 @@ def variance_saved(h, sigma, samples):
 
 # %% exercise="policy_gradient_objective"
 def policy_gradient_objective(log_likelihood, log_q, mu, sigma):
-    """The objective, to be maximised, whose gradient trains the decoder, and the encoder by policy gradient.
+    """The objective whose gradient trains the decoder, and the encoder by policy gradient.
 
     log_likelihood: log p(x|z_j), (samples, batch), attached to theta; at least two samples.
     log_q: log q(z_j|x), (samples, batch), attached to phi, at samples z_j that are not.
     mu, sigma: mean and standard deviation of q, (batch, latent_dim), attached to phi.
-    Returns a scalar, the mean over samples and batch; the KL to N(0, I) in closed form, the leave-one-out baseline.
+    Returns a scalar, to be maximised: the mean over samples and batch, with the leave-one-out
+    baseline and the KL to N(0, I) in closed form.
     """
     ### BEGIN SOLUTION
     reward = log_likelihood.detach()
@@ -488,7 +497,8 @@ bound_of, with_baseline = using("elbo_with_analytic_kl"), using("policy_gradient
 def policy_gradient_step(x, decoder, mu, sigma, eps, baseline=True):
     """The objective of a step by policy gradient, a scalar."""
     z = (mu + sigma * eps).detach()
-    log_likelihood, log_q = bernoulli_log_likelihood(x, decoder(z)), normal(mu, sigma).log_prob(z).sum(-1)
+    log_likelihood = bernoulli_log_likelihood(x, decoder(z))
+    log_q = normal(mu, sigma).log_prob(z).sum(-1)
     if baseline:
         return with_baseline(log_likelihood, log_q, mu, sigma)
     return surrogate(log_q, log_likelihood) + bound_of(log_likelihood, mu, sigma).mean()
@@ -557,7 +567,7 @@ for way in ways:
         curves[way].append(train_with(way, best[way], seed)[0])
         bar.update()
     told = "  ".join(f"rate {rate:g}: {finals[way, rate]:6.1f}" for rate in rates)
-    print(f"{way:24s} {told}   three seeds at its best: ", [round(ending(run)) for run in curves[way]])
+    print(f"{way:24s} {told}   three seeds:", [round(ending(run)) for run in curves[way]])
 bar.close()
 figures.training(curves, best)
 
@@ -576,7 +586,7 @@ _, encoder, decoder = trained
 
 
 def variance_of_mu(x, sampled, repeats=3000):
-    """The variance of one estimate of the bound's gradient with respect to mu, (latent_dim,), M = 1."""
+    """The variance of the bound's gradient with respect to mu, (latent_dim,), M = 1."""
     mu, log_sigma = encoder(x)
     mu = mu.detach().expand(repeats, -1).clone().requires_grad_()
     z = mu + log_sigma.detach().exp() * torch.randn(repeats, latent_dim)
@@ -588,13 +598,14 @@ def variance_of_mu(x, sampled, repeats=3000):
 
 torch.manual_seed(3)
 chosen = digits[:12]
-by_sampling, by_formula = (torch.cat([variance_of_mu(x[None], sampled) for x in chosen]) for sampled in (True, False))
+by_sampling = torch.cat([variance_of_mu(x[None], sampled=True) for x in chosen])
+by_formula = torch.cat([variance_of_mu(x[None], sampled=False) for x in chosen])
 widths = encoder(chosen)[1].exp().detach().flatten()
 print(f"all variances added up: sampled {by_sampling.sum():.0f}, formula {by_formula.sum():.0f}")
 figures.what_the_formula_saves(widths, by_sampling, by_formula)
 
 # %% [markdown]
-# The derivation's curve is about right, though no digit's likelihood is a parabola. All in all the formula takes out about a tenth of the variance here: it does not touch what is noisiest, the
+# The derivation gives the tendency; most points lie below its curve, for no digit's likelihood is a parabola. All in all the formula takes out about a tenth of the variance here: it does not touch what is noisiest, the
 # decoder's own term. The better reason to use it: it is exact, it costs nothing, and it says how much the code tells. Every VAE since Kingma and Welling has it where the KL is known.
 #
 # ## Where only one of them can go
@@ -604,7 +615,8 @@ figures.what_the_formula_saves(widths, by_sampling, by_formula)
 
 # %% exercise="discrete_prediction"
 # z is a category, one of ten. Why can reparameterization not train its logits?
-# Choose one of: "the gradient is too noisy", "z cannot be moved a little", "the softmax has no derivative"
+# Choose one of: "the gradient is too noisy", "z cannot be moved a little",
+# "the softmax has no derivative"
 discrete_prediction = None
 ### BEGIN SOLUTION
 discrete_prediction = "z cannot be moved a little"
@@ -758,7 +770,7 @@ from course_lib.challenges import attempt
 
 
 def my_estimator(reward, mu, sigma, generator):
-    """reward maps z (n, 2) to (n,), without a gradient; mu, sigma: (2,). Returns one estimate, (2,)."""
+    """One estimate, (2,); reward maps z (n, 2) to (n,), without a gradient; mu, sigma: (2,)."""
     eps = torch.randn(16, 2, generator=generator)
     r = reward(mu + sigma * eps).unsqueeze(-1)
     return (eps / sigma * (r - others(r))).mean(0)

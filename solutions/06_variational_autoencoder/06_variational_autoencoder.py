@@ -272,7 +272,7 @@ samples = vae.sample(36, torch.Generator().manual_seed(1))
 figures.reconstructions_and_samples(history.bounds, originals, vae.reconstruct(originals), samples)
 
 # %% [markdown]
-# Pixels that nobody drew. Count for yourself how many of the thirty-six are digits; half a minute of training does not make all of them so.
+# Pixels that nobody drew. Count for yourself how many of the thirty-six are digits: half a minute of training makes about half of them so.
 
 # %% [markdown]
 # The same with a latent space of two dimensions, which can be drawn. A prediction first.

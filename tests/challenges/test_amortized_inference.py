@@ -12,6 +12,7 @@ from course_lib.data import load_images
 from course_lib.digit_model import load_digit_model
 
 
+@pytest.mark.slow
 def test_the_evidence_is_what_quadrature_gives():
     digits = challenge.measured_digits()
     assert challenge.quadrature_log_evidence(digits).mean().item() == pytest.approx(challenge.EVIDENCE, abs=2e-3)

@@ -26,9 +26,15 @@ class FrontEnd:
     def run(self, code):
         return self._listen(self.client.execute(code))
 
-    def move(self, slider, value):
-        data = {"method": "update", "state": {"value": value}, "buffer_paths": []}
-        message = self.client.session.msg("comm_msg", {"comm_id": slider, "data": data})
+    def move(self, control):
+        """Move a control as far as it goes, in its own words: a value, or the index of an option."""
+        state = self.states[control]
+        if "index" in state:
+            moved = {"index": len(state["_options_labels"]) - 1}
+        else:
+            moved = {"value": state["max"] if "max" in state else not state["value"]}
+        data = {"method": "update", "state": moved, "buffer_paths": []}
+        message = self.client.session.msg("comm_msg", {"comm_id": control, "data": data})
         self.client.shell_channel.send(message)
         return self._listen(message["header"]["msg_id"])
 
@@ -64,8 +70,12 @@ def alt(picture):
     return re.search('alt="([^"]+)"', picture)[1]
 
 
+def source(picture):
+    return re.search('src="([^"]+)"', picture)[1]
+
+
 @named
-def test_a_moved_slider_brings_another_picture_with_another_text(front_end, name):
+def test_a_moved_control_brings_another_picture_with_another_text(front_end, name):
     heard = front_end.run(f"from course_lib import explorers\nexplorers.{name}")
     (bundle,) = [content["data"] for kind, content in heard if kind == "execute_result"]
     opened = {content["comm_id"] for kind, content in heard if kind == "comm_open"}
@@ -74,16 +84,22 @@ def test_a_moved_slider_brings_another_picture_with_another_text(front_end, name
     box = bundle[VIEW]["model_id"]
     assert box in opened
 
-    *sliders, picture = (child.removeprefix(MODEL) for child in front_end.states[box]["children"])
-    assert {*sliders, picture} <= opened
+    def children(model):
+        return [child.removeprefix(MODEL) for child in front_end.states[model]["children"]]
+
+    row, picture = children(box)
+    controls = children(row)
+    assert {*controls, picture} <= opened
     assert front_end.states[picture]["_model_name"] == "HTMLModel"
-    assert front_end.states[picture]["value"] == bundle["text/html"], "live and still begin alike"
-    assert len(sliders) == len(EXPLORERS[name].sliders)
-    for slider in sliders:
+    live = front_end.states[picture]["value"]
+    assert source(live) == source(bundle["text/html"]), "live and still begin alike"
+    assert alt(live) == alt(bundle["text/html"])
+    assert len(controls) == len(EXPLORERS[name].controls)
+    for control in controls:
         before = front_end.states[picture]["value"]
-        front_end.move(slider, front_end.states[slider]["max"])
+        front_end.move(control)
         after = front_end.states[picture]["value"]
-        assert after != before
+        assert source(after) != source(before)
         assert alt(after) != alt(before)
 
 
@@ -120,8 +136,8 @@ TOO_OLD = SimpleNamespace(**dict.fromkeys(("IntSlider", "FloatSlider", "Layout",
 
 @pytest.mark.parametrize("ipywidgets", [None, TOO_OLD, Raises()], ids=["absent", "too old", "broken"])
 def test_whatever_ipywidgets_does_the_still_picture_remains(monkeypatch, ipywidgets):
-    live = EXPLORERS["jensen"]._repr_mimebundle_()
+    live, _ = EXPLORERS["jensen"]._repr_mimebundle_()
     monkeypatch.setitem(sys.modules, "ipywidgets", ipywidgets)
-    still = EXPLORERS["jensen"]._repr_mimebundle_()
+    still, _ = EXPLORERS["jensen"]._repr_mimebundle_()
     assert set(live) - set(still) == {VIEW}
     assert all(live[form] == still[form] for form in still)

@@ -55,7 +55,7 @@ except CheckFailed:
 else:
     raise AssertionError
 assert "in all" in repr(summary("02_jensen_entropy_kl"))
-assert "image/png" in explorers.jensen._repr_mimebundle_()
+assert "image/png" in explorers.jensen._repr_mimebundle_()[0]
 images = load_images("train").images[:200]
 train(VAE(784, 20, 2), images, epochs=1, batch_size=100, learning_rate=1e-3, seed=0)
 load_digit_model(), load_patient("03").picture()

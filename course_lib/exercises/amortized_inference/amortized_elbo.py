@@ -13,15 +13,19 @@ from course_lib.checker.exercise import Exercise, Misconception, Property
 from course_lib.checker.networks import OWN_NOISE, draws_its_own_noise
 from course_lib.distributions import gaussian_log_prob
 from course_lib.exercises.amortized_inference.probes import (
-    CLOSED_FORM,
     SAMPLED,
     amortized,
-    closed_form_kl,
     elbo_probe,
     encoder_cut_off,
     sampled_entropy,
 )
-from course_lib.exercises.variational_inference.probes import ELBO_CONVENTION, ELBO_MISCONCEPTIONS, elbo_variant
+from course_lib.exercises.variational_inference.probes import (
+    CLOSED_FORM_KL,
+    ELBO_CONVENTION,
+    ELBO_MISCONCEPTIONS,
+    closed_form_kl_elbo,
+    elbo_variant,
+)
 
 
 def _heads_exchanged(x: Tensor, eps: Tensor, encoder: Any, decoder: Any, sigma_x: Any) -> Tensor:
@@ -64,7 +68,7 @@ EXERCISE = Exercise(
     probe=elbo_probe,
     gradients=("x",),
     misconceptions=(
-        Misconception("KL in closed form", CLOSED_FORM, amortized(closed_form_kl)),
+        Misconception("KL in closed form", CLOSED_FORM_KL, amortized(closed_form_kl_elbo)),
         Misconception("entropy at the samples", SAMPLED, amortized(sampled_entropy)),
         *(Misconception(name, says, amortized(elbo_variant(**change))) for name, says, change in ELBO_MISCONCEPTIONS),
         Misconception(

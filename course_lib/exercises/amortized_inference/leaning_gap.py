@@ -75,15 +75,14 @@ EXERCISE = Exercise(
             _of(lambda s_1, s_2, rho: -torch.log1p(-(rho**2))),
         ),
         Misconception(
-            "log det S once",
-            "Both determinants have a factor 1 - rho², but S has two of them, one for each dimension: count again. As "
-            "it stands everything would cancel.",
+            "everything cancelled",
+            "Yours is zero, as if both determinants had the same factor: det Σ has 1 - rho² once, det S twice, once for each "
+            "dimension.",
             _of(lambda s_1, s_2, rho: 0 * rho),
         ),
         Misconception(
-            "difference of the widths",
-            "1 - rho² is the square of how much narrower q is, in variances: its logarithm is -log(1 - rho²), once "
-            "more than log det Σ has, and the ½ stays. You have log(1 - |rho|).",
+            "distance of rho from one",
+            "You have 1 - |rho| where 1 - rho² belongs: step 3 gives the variances of q as s_d² (1 - rho²).",
             _of(lambda s_1, s_2, rho: -0.5 * torch.log1p(-rho.abs())),
         ),
         Misconception(

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.bounds import elbo_with_analytic_kl, per_point_elbo
+from course_lib.bounds import per_point_elbo
 from course_lib.checker.networks import decoder_network, encoder_network
 from course_lib.checker.probes import Draw
 from course_lib.distributions import gaussian_log_prob
@@ -38,13 +38,6 @@ def encoder_cut_off(x: Tensor, eps: Tensor, encoder: Any, decoder: Any, sigma_x:
     return per_point_elbo(x, mu.detach(), log_sigma.detach(), eps, decoder, sigma_x)
 
 
-def closed_form_kl(x: Tensor, mu: Tensor, log_sigma: Tensor, eps: Tensor, decoder: Any, sigma_x: Any) -> Tensor:
-    """The bound with its KL as a formula: right in expectation, and what notebook 05 does."""
-    z = mu + log_sigma.exp() * eps
-    log_likelihood = gaussian_log_prob(x, decoder(z), torch.as_tensor(sigma_x).to(x))
-    return elbo_with_analytic_kl(log_likelihood, mu, log_sigma.exp())
-
-
 def sampled_entropy(x: Tensor, mu: Tensor, log_sigma: Tensor, eps: Tensor, decoder: Any, sigma_x: Any) -> Tensor:
     """The bound with -log q(z) at the samples for the entropy: right in expectation."""
     z = mu + log_sigma.exp() * eps
@@ -52,11 +45,7 @@ def sampled_entropy(x: Tensor, mu: Tensor, log_sigma: Tensor, eps: Tensor, decod
     return (log_joint - gaussian_log_prob(z, mu, log_sigma.exp())).mean(0)
 
 
-# Right on average, but with other values on the same noise; told as what they are.
-CLOSED_FORM = (
-    "You take the KL to the prior in closed form: right in expectation, and what notebook 05 does next. Here the bound is the "
-    "lecture's, log p(z) at the samples plus the entropy, so that its values can be compared."
-)
+# Right on average, but with other values on the same noise; told as what it is.
 SAMPLED = (
     "You take -log q(z) at the samples for the entropy: right in expectation. Here the entropy is the formula of notebook 02, "
     "which has no noise, so that values can be compared."

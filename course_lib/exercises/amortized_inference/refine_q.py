@@ -15,12 +15,10 @@ from course_lib.checker.exercise import Exercise, Misconception
 from course_lib.checker.networks import weights_of, with_old_gradients
 from course_lib.checker.probes import Draw
 from course_lib.exercises.amortized_inference.probes import (
-    CLOSED_FORM,
-    closed_form_kl,
     elbo_probe,
     sampled_entropy,
 )
-from course_lib.exercises.variational_inference.probes import through_wrong_bounds
+from course_lib.exercises.variational_inference.probes import CLOSED_FORM_KL, closed_form_kl_elbo, through_wrong_bounds
 
 
 def _refine_probe(draw: Draw) -> tuple[Any, ...]:
@@ -96,9 +94,7 @@ EXERCISE = Exercise(
     atol=1e-4,
     rtol=1e-4,
     misconceptions=(
-        Misconception(
-            "KL in closed form", "It climbs another estimate. " + CLOSED_FORM, _refinement(elbo=closed_form_kl)
-        ),
+        Misconception("KL in closed form", CLOSED_FORM_KL, _refinement(elbo=closed_form_kl_elbo)),
         Misconception(
             "start at the prior",
             "You start at mu = 0 and log_sigma = 0: start where the encoder points, encoder(x).",

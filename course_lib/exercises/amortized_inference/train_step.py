@@ -16,14 +16,12 @@ from course_lib.checker.networks import one_of, only_tensor, sgd, weights_of, wi
 from course_lib.checker.probes import Draw
 from course_lib.distributions import gaussian_log_prob
 from course_lib.exercises.amortized_inference.probes import (
-    CLOSED_FORM,
     amortized,
-    closed_form_kl,
     elbo_probe,
     encoder_cut_off,
     sampled_entropy,
 )
-from course_lib.exercises.variational_inference.probes import elbo_variant
+from course_lib.exercises.variational_inference.probes import CLOSED_FORM_KL, closed_form_kl_elbo, elbo_variant
 
 
 def _train_probe(draw: Draw) -> tuple[Any, ...]:
@@ -117,9 +115,7 @@ EXERCISE = Exercise(
     probe=_train_probe,
     observe=observe_train_step,
     misconceptions=(
-        Misconception(
-            "KL in closed form", "The step is that of another estimate. " + CLOSED_FORM, _whole(closed_form_kl)
-        ),
+        Misconception("KL in closed form", CLOSED_FORM_KL, _whole(closed_form_kl_elbo)),
         Misconception(
             "the bound falls",
             "The step makes the bound smaller: an optimizer minimises, so the loss is -elbo.mean().",

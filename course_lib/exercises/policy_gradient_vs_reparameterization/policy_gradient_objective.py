@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
+from course_lib.bounds import elbo_with_analytic_kl
 from course_lib.checker.exercise import Exercise, Misconception
 from course_lib.checker.probes import Draw
 from course_lib.distributions import kl_to_standard_normal
@@ -43,6 +44,11 @@ def _objective(
         return average(score(log_q) * advantage(log_likelihood)) + decoder(log_likelihood) - kl(mu, sigma)
 
     return objective
+
+
+def _bound_as_reward(log_likelihood: Tensor, log_q: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
+    bound = elbo_with_analytic_kl(log_likelihood, mu, sigma)
+    return (log_q * bound.detach()).mean() + bound.mean()
 
 
 def _per_point(log_likelihood: Tensor, log_q: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
@@ -88,6 +94,12 @@ EXERCISE = Exercise(
             "baseline alone",
             "You multiply log q with the baseline: with the reward minus the baseline.",
             _objective(advantage=lambda r: leave_one_out_baseline(r).detach()),
+        ),
+        Misconception(
+            "the bound as reward",
+            "You weight every sample with the same number, the bound, which is a mean over the samples already: each log q has a "
+            "reward of its own, log p(x|z_j), less the mean of the others.",
+            _bound_as_reward,
         ),
         Misconception(
             "reward not detached",
