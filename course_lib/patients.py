@@ -49,8 +49,9 @@ class Patient:
         for axis, (name, values), colour in zip(axes, curves.items(), (BLUE, ORANGE, GREEN), strict=False):
             axis.plot(self.curves["steps"], values, color=colour, lw=2)
             end = values[-1].item()
-            label(axis, f"ends at {end:.3g}", "training step", words[name])
-            ends.append(f"{words[name]} ends at {end:.3g}")
+            shown = f"{end:,.0f}" if abs(end) >= 1000 else f"{end:.3g}"
+            label(axis, f"ends at {shown}", "training step", words[name])
+            ends.append(f"{words[name]} ends at {shown}")
         self._draw_images(axes[-1])
         return Picture(figure, f"Model {self.name}: {'; '.join(ends)}. Rows of images: {', '.join(self.images)}.")
 

@@ -10,7 +10,7 @@ from course_lib.data import DataError, read_asset
 from course_lib.digit_model import MODEL_FILE, load_digit_model
 from course_lib.patients import PATIENTS_FILE, load_patient
 
-NAMES = ("03", "04", "05", "06_a", "06_b", "06_c")
+NAMES = ("03", "04", "05", "06_a", "06_b", "06_c", "10_a", "10_b", "10_c")
 
 
 def test_every_diagnosis_has_its_patient():
@@ -36,6 +36,19 @@ def test_the_patients_show_what_their_questions_say():
     estimator = load_patient("05").curves
     shortened = estimator["true"] * (1 - 1 / estimator["samples"])
     torch.testing.assert_close(estimator["mean"], shortened.float(), atol=0.1, rtol=0)
+    pixels = {name: load_patient(name).images["samples"].float() for name in ("10_a", "10_b", "10_c")}
+    digits = load_patient("10_a").images["digits"].float()
+    assert neighbours_agree(pixels["10_a"]) < 0.5 * neighbours_agree(digits)
+    runaway = load_patient("10_b").curves
+    assert runaway["objective"][-1] > 5000
+    assert runaway["size"][-1] > 1000
+    assert load_patient("10_c").curves["objective"][-1] > 1700
+    assert load_patient("10_c").curves["size"][-1] > 5 * load_patient("10_a").curves["size"][-1]
+
+
+def neighbours_agree(images):
+    """Return the correlation of pixels with those to their right."""
+    return torch.corrcoef(torch.stack([images[..., :-1].flatten(), images[..., 1:].flatten()]))[0, 1].item()
 
 
 def test_an_unknown_patient_is_named_with_those_there_are():

@@ -52,8 +52,8 @@ LIKELIHOOD = Question(
 _BUGS = {
     "the log-determinant has the wrong sign": "The objective would then be raised by letting the scaling shrink or grow without end: look at "
     "where the curve goes, and what the samples' size does.",
-    "the couplings never swap": "Then half of the entries would stay as the prior drew them, independent of all others: look at which "
-    "pixels of the samples are noise.",
+    "the couplings never swap": "Then half of the entries would stay as the prior drew them, independent of all others: look at whether "
+    "neighbouring pixels of the samples belong together.",
     "the pixels are not dequantized": "Then nothing would bound the likelihood: look at where the curve goes, and whether the samples "
     "still look like digits.",
     "the inverse runs forwards": "Then samples would not come from the density that was trained: look at whether a good likelihood comes "
@@ -74,16 +74,18 @@ def _diagnosis(letter: str, correct: str, why: str) -> Question:
 DIAGNOSIS_A = _diagnosis(
     "a",
     "the couplings never swap",
-    "Every other pixel is noise from the prior, in rows of its own: it was kept by every coupling, and only scaled.",
+    "The objective behaves, and the samples are speckle that joins into no stroke: every other pixel was kept by every coupling, so it is "
+    "the prior's noise, scaled, whatever its neighbours are.",
 )
 DIAGNOSIS_B = _diagnosis(
     "b",
     "the log-determinant has the wrong sign",
-    "The number rises and rises, past any model's, while the samples grow to a uniform grey: the scaling runs away to where the wrong sign "
-    "rewards it.",
+    "The number rises by the same amount in every step, past any model's, while the samples grow to thousands: the scaling runs away to "
+    "where the wrong sign rewards it.",
 )
 DIAGNOSIS_C = _diagnosis(
     "c",
     "the inverse runs forwards",
-    "The likelihood is that of a healthy model, and the samples are not: density and sampler are not each other's inverse.",
+    "The likelihood rises as that of a healthy model does, and the samples leave the range of pixels: they are drawn by a map that is not the "
+    "inverse of the one that was trained.",
 )

@@ -1,0 +1,73 @@
+"""The explorer of notebook 10: the plane through couplings, one after the other."""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_lib.explorers.explorer import Explorer, Slider
+from course_lib.nice import additive_coupling_forward
+from course_lib.plots import BLACK, BLUE, RED, SKY, label, new_figure
+
+SIDE, REACH = 13, 5.0
+GRID = torch.cartesian_prod(*[torch.linspace(-1.5, 1.5, SIDE)] * 2)
+
+
+def _square() -> Tensor:
+    """The border of the unit square, 400 points, against the clock."""
+    along = torch.arange(100) / 100
+    low, high = torch.zeros(100), torch.ones(100)
+    sides = ((along, low), (high, along), (1 - along, high), (low, 1 - along))
+    return torch.cat([torch.stack(side, -1) for side in sides])
+
+
+SQUARE = _square()
+
+
+def through(z: Tensor, layers: int, strength: float) -> Tensor:
+    """Push points ``(n, 2)`` through couplings that take turns in which entry they keep."""
+    for i in range(layers):
+        swap = bool(i % 2)
+        turned = z.flip(-1) if swap else z
+        moved = additive_coupling_forward(turned, 1, lambda kept, i=i: strength * torch.sin((1.3 + 0.4 * i) * kept + i))
+        z = moved.flip(-1) if swap else moved
+    return z
+
+
+def area(border: Tensor) -> float:
+    """Return the area that a closed line of points ``(n, 2)`` encloses, by the shoelace formula."""
+    x, y = border.double().T
+    return 0.5 * float((x * y.roll(-1) - y * x.roll(-1)).sum())
+
+
+def draw_couplings(layers: int, strength: float) -> tuple[Figure, str]:
+    """Show a grid of z with the unit square, and both after a number of couplings."""
+    figure, (left, right) = new_figure(2, width=4.4, height=4.4)
+    border = through(SQUARE, layers, strength)
+    for axis, points, line, name in ((left, GRID, SQUARE, "z"), (right, through(GRID, layers, strength), border, "x")):
+        lattice = points.view(SIDE, SIDE, 2)
+        for lines, colour, style in ((lattice, BLUE, "-"), (lattice.transpose(0, 1), RED, "--")):
+            axis.plot(lines[..., 0].T, lines[..., 1].T, color=colour, ls=style, lw=0.8)
+        axis.fill(line[:, 0], line[:, 1], fc=SKY, ec=BLACK, lw=1.4, zorder=3, alpha=0.85)
+        axis.set_xlim(-REACH, REACH)
+        axis.set_ylim(-REACH, REACH)
+        label(axis, "", f"${name}_1$", f"${name}_2$")
+    covered = area(border)
+    left.set_title("z: the filled square has area 1", loc="left", fontsize=10.5)
+    count = {0: "no coupling", 1: "one coupling"}.get(layers, f"{layers} couplings")
+    right.set_title(f"x after {count}: area {covered:.2f}", loc="left", fontsize=10.5)
+    last = "nothing has moved" if not layers else f"the last one moved x{2 - (layers - 1) % 2} alone"
+    return figure, (
+        f"Left: a grid of z with a filled unit square. Right: both after {count} of strength {strength:.1f}; {last}; the "
+        f"square is bent, and its area is {covered:.2f}."
+    )
+
+
+couplings = Explorer(
+    draw_couplings,
+    {
+        "layers": Slider("number of couplings", start=2, low=0, high=4, step=1),
+        "strength": Slider("size of g", start=0.8, low=0.0, high=1.2, step=0.1),
+    },
+)

@@ -1,0 +1,215 @@
+"""The figures of notebook 10."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from course_lib.figures.diagrams import Diagram
+from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, Picture, draw_images, label, new_figure
+from course_lib.shipped import load_gallery
+
+PUBLISHED = 1980.50  # nats, MNIST: Dinh, Krueger and Bengio 2015, section 5.1
+STYLES = ((BLUE, "o", "-"), (RED, "s", "--"), (GREEN, "^", ":"), (PURPLE, "D", "-."))
+
+
+def coupling_layer() -> Picture:
+    """Draw a coupling from z to x, and the way back below it."""
+    diagram = Diagram(columns=6.4, rows=3.6, stretch=1.02)
+    diagram.node("z1", (0, 2.6), "latent", "$z_1$")
+    diagram.node("z2", (0, 1.7), "latent", "$z_2$")
+    diagram.node("g", (1.1, 2.15), "step", "g")
+    diagram.node("plus", (2.1, 1.7), "step", "+")
+    diagram.node("x1", (3.2, 2.6), "observed", "$x_1$")
+    diagram.node("x2", (3.2, 1.7), "observed", "$x_2$")
+    diagram.arrow("z1", "x1", text="as it is")
+    diagram.arrow("z1", "g")
+    diagram.arrow("g", "plus")
+    diagram.arrow("z2", "plus")
+    diagram.arrow("plus", "x2")
+    diagram.node("g again", (4.2, 2.15), "step", "the same g")
+    diagram.node("minus", (4.2, 0.9), "step", "-")
+    diagram.node("back1", (5.4, 2.6), "latent", "$z_1$")
+    diagram.node("back2", (5.4, 0.9), "latent", "$z_2$")
+    diagram.arrow("x1", "back1", text="as it is")
+    diagram.arrow("x1", "g again")
+    diagram.arrow("g again", "minus")
+    diagram.arrow("x2", "minus")
+    diagram.arrow("minus", "back2")
+    return diagram.picture(
+        "What was added can be taken away again, because what g looked at is still there",
+        "On the way from z to x the first part goes through unchanged, and a network g of it is added to the second part. On the "
+        "way back x1 is z1, the same g of it is computed, and subtracted from x2. g itself is never turned round.",
+    )
+
+
+def one_coupling(z: Tensor, x: Tensor) -> Picture:
+    """Draw a grid of points and where a coupling moves them.
+
+    Args:
+        z, x: ``(side * side, 2)``, in the order of ``torch.cartesian_prod``.
+    """
+    side = math.isqrt(len(z))
+    figure, axes = new_figure(2, width=4.2, height=3.7)
+    places = (("z, a grid", z, "z"), ("x: columns slide, none is stretched", x, "x"))
+    for axis, (title, points, name) in zip(axes, places, strict=True):
+        lattice = points.view(side, side, 2)
+        for line in (*lattice, *lattice.mT.mT.transpose(0, 1)):
+            axis.plot(line[:, 0], line[:, 1], color=BLUE, lw=0.8, marker="o", ms=2.5)
+        corner = side // 2
+        cell = lattice[[corner, corner + 1, corner + 1, corner], [corner, corner, corner + 1, corner + 1]]
+        axis.fill(cell[:, 0], cell[:, 1], fc=SKY, ec=BLACK, lw=1.5, zorder=3)
+        label(axis, title, f"${name}_1$", f"${name}_2$")
+        axis.set_aspect("equal")
+        axis.set_xlim(-2.6, 2.6)
+        axis.set_ylim(-3.4, 3.4)
+    return Picture(
+        figure,
+        "Left: a square grid of z with one cell filled. Right: the same points after one coupling: every vertical line of points "
+        "has slid up or down as a whole, and the filled cell has become a parallelogram of the same base and height.",
+    )
+
+
+def block_matrix(jacobian: Tensor, d: int) -> Picture:
+    """Draw the Jacobian of one point, ``(dim, dim)``, with its four blocks."""
+    dim = len(jacobian)
+    figure, (axis,) = new_figure(width=4.6, height=3.9)
+    most = max(1.0, jacobian.abs().max().item())
+    axis.imshow(jacobian, cmap="RdBu_r", vmin=-1.6 * most, vmax=1.6 * most)
+    for i in range(dim):
+        for j in range(dim):
+            axis.text(j, i, f"{jacobian[i, j].item():.1f}".replace("-0.0", "0.0"), ha="center", va="center", fontsize=9)
+    for where in (axis.axhline, axis.axvline):
+        where(d - 0.5, color=BLACK, lw=1.5)
+    names = [str(i + 1) for i in range(dim)]
+    axis.set_xticks(range(dim), names)
+    axis.set_yticks(range(dim), names)
+    label(axis, "Ones on the diagonal, nothing above it", "by entry j of z", "change of entry i of x")
+    return Picture(
+        figure,
+        f"The Jacobian of a coupling as a table of {dim} by {dim} numbers: ones on the diagonal, zeros above it, and numbers of the "
+        f"network's own only in the lower left block, rows {d + 1} to {dim} and columns 1 to {d}.",
+    )
+
+
+def volumes(points: Mapping[str, Tensor], reached: Mapping[str, float], perfect: Mapping[str, float]) -> Picture:
+    """Draw data and samples of flows side by side, and how far each is from the data's own density.
+
+    Args:
+        points: data and samples, ``(n, 2)`` each, in pairs: "data" first, then what was fitted to them.
+        reached, perfect: mean log p(x) in nats, of the flows and of the density that the data come from, by the flow's name.
+    """
+    figure, axes = new_figure(len(points), width=9.9 / len(points), height=2.9)
+    for axis, (name, x) in zip(axes, points.items(), strict=True):
+        if name in reached:
+            title = f"{name}:\n{reached[name]:.2f} nats, best {perfect[name]:.2f}"
+        else:
+            title = f"{name}\n"
+        axis.plot(x[:, 0], x[:, 1], ".", ms=2, color=RED if name in reached else BLUE)
+        axis.set_xlim(-4, 4)
+        axis.set_ylim(-3.5, 6)
+        axis.set_aspect("equal")
+        label(axis, title, "$x_1$", "$x_2$")
+        axis.title.set_fontsize(9)
+    gaps = ", ".join(f"{name}: {reached[name]:.2f} of {perfect[name]:.2f}" for name in reached)
+    return Picture(
+        figure, f"Points of the data and of flows fitted to them; mean log p(x) reached, of what is possible, in nats: {gaps}."
+    )
+
+
+def spikes(widths: Sequence[float], raw: Sequence[float], spread: Sequence[float], limit: float) -> Picture:
+    """Draw the mean log-density of pixels under ever narrower spikes.
+
+    Args:
+        widths: of the spikes, in grey values.
+        raw, spread: nats a pixel, of pixels as they are and of dequantized ones.
+        limit: what no density of dequantized pixels exceeds.
+    """
+    figure, (axis,) = new_figure(width=6.6, height=3.5)
+    axis.plot(widths, raw, "o-", color=RED)
+    axis.plot(widths, [max(value, -60.0) for value in spread], "s--", color=BLUE)
+    axis.axhline(limit, color=BLACK, lw=1)
+    axis.set_xscale("log")
+    axis.invert_xaxis()
+    axis.set_ylim(-5, max(raw) + 1)
+    axis.text(widths[-1], raw[-1] - 1.3, "pixels as they are  ", color=RED, ha="right", va="center", fontsize=9)
+    axis.text(widths[-1], limit + 0.3, "the most that dequantized pixels allow", ha="right", va="bottom", fontsize=9)
+    axis.text(widths[2], -3.6, "dequantized pixels", color=BLUE, ha="left", va="center", fontsize=9)
+    label(axis, "Narrower spikes: ever better numbers, and nothing learned", "width of a spike, in grey values", "nats a pixel")
+    return Picture(
+        figure,
+        "Mean log-density a pixel against the width of spikes on the 256 grey values, from wide to narrow. For pixels as they are it "
+        f"rises without end, to {raw[-1]:.1f} nats at the narrowest; for dequantized pixels it peaks below {limit:.2f} nats, which no "
+        "density exceeds, and then falls steeply.",
+    )
+
+
+def two_beginnings(curves: Mapping[str, Sequence[float]]) -> Picture:
+    """Draw the mean log p(x) of each training step, by the training's name."""
+    figure, (axis,) = new_figure(width=6.6, height=3.3)
+    longest = max(len(values) for values in curves.values())
+    for (name, values), (colour, marker, line) in zip(curves.items(), STYLES, strict=False):
+        shown = [max(value, -3000.0) for value in values]
+        steps = range(1, len(values) + 1)
+        axis.plot(steps, shown, color=colour, ls=line, marker=marker, markevery=max(1, longest // 15), ms=4, lw=1.5)
+        axis.text(len(values) + longest * 0.015, shown[-1], name, color=colour, va="center", fontsize=9)
+    axis.set_xlim(0, longest * 1.38)
+    label(axis, "Where the scaling starts decides", "training step", "mean log p(x) of the batch (nats)")
+    ends = ", ".join(f"{name}: {values[-1]:.0f} nats after {len(values)} steps" for name, values in curves.items())
+    return Picture(figure, f"Mean log p(x) of each batch over the training steps. {ends}.")
+
+
+def samples(drawn: Mapping[str, Tensor]) -> Picture:
+    """Draw samples of several models, ``(n, 784)`` in [0, 1] each, below one another, and those of the gallery last."""
+    gallery = load_gallery()["NICE"].arrays["samples"]
+    rows = {**{name: _pictures(x)[:32] for name, x in drawn.items()}, "10 minutes,\n60,000 digits": gallery[:32]}
+    figure, (axis,) = new_figure(width=9.4, height=1.25 * len(rows) + 0.6)
+    draw_images(axis, torch.cat(list(rows.values())), columns=16)
+    axis.set_yticks([60 * i + 29 for i in range(len(rows))], list(rows))
+    axis.set_title("Samples: speckle, then blobs of ink with a digit here and there", loc="left", fontsize=10.5)
+    axis.set_xlabel("32 samples of each, as they came; below 0 drawn white, above 1 black")
+    return Picture(
+        figure,
+        f"Two rows of samples for each of {', '.join(rows)}. From zeros: grey speckle over the whole square. Trained from the data's "
+        "spread: blobs of ink in the middle with pieces of strokes, few of them digits. The one trained longest: darker, with "
+        "smoother strokes, and still hardly a digit.".replace("\n", " "),
+    )
+
+
+def beside_others(yours: float) -> Picture:
+    """Draw a log-likelihood beside the course's longer training and the paper's."""
+    shipped = load_gallery()["NICE"].figures["log p(x) of dequantized pixels (nats a test digit)"]
+    rows = {"yours": yours, "the same, 10 minutes, 60,000 digits": shipped, "Dinh et al., 2015": PUBLISHED}
+    figure, (axis,) = new_figure(width=7.0, height=2.3)
+    axis.barh(range(len(rows)), list(rows.values()), color=(GREEN, BLUE, ORANGE), height=0.65)
+    axis.set_yticks(range(len(rows)), list(rows))
+    axis.invert_yaxis()
+    axis.set_xlim(0, 2350)
+    for row, value in enumerate(rows.values()):
+        axis.text(value + 15, row, f"{value:.0f}", va="center", fontsize=9)
+    label(axis, "Longer training and more digits: higher", "mean log p(x) of test digits (nats), more is better", "model")
+    words = ", ".join(f"{name} {value:.0f}" for name, value in rows.items())
+    return Picture(figure, f"Three bars of the mean log p(x) of test digits in nats: {words}.")
+
+
+def restored(rows: Mapping[str, Tensor]) -> Picture:
+    """Draw rows of images, ``(n, 784)`` each by name; NaN where nothing is known is drawn grey."""
+    pictures = torch.cat(list(rows.values()))
+    figure, (axis,) = new_figure(width=7.6, height=0.82 * len(rows) + 0.7)
+    draw_images(axis, _pictures(pictures.nan_to_num(0.35)), columns=len(next(iter(rows.values()))))
+    axis.set_yticks([30 * i + 14 for i in range(len(rows))], list(rows))
+    axis.set_title("Between known rows strokes come back; a whole half stays a blur", loc="left", fontsize=10.5)
+    axis.set_xlabel("test digits; grey: not given")
+    return Picture(
+        figure,
+        f"Rows of test digits: {', '.join(rows)}. Where every third row of pixels or a third of all pixels is given, much of the "
+        "digit comes back, rough at the edges; where the upper half is given, the lower half fills with grey that only here and "
+        "there continues a stroke.",
+    )
+
+
+def _pictures(x: Tensor) -> Tensor:
+    return (255 * x.detach().clamp(0, 1)).round().byte().view(-1, 28, 28)
