@@ -157,7 +157,8 @@ class VAE(torch.nn.Module):
     """A variational autoencoder with Bernoulli pixels.
 
     VAE(data_dim, hidden_dim, latent_dim). Keep the networks as self.encoder (x to mu, log_sigma)
-    and self.decoder (z to logits): the check does not ask for these names, the pictures below use them.
+    and self.decoder (z to logits): the check does not ask for these names, the pictures
+    below use them.
     """
 
     def __init__(self, data_dim, hidden_dim, latent_dim):
