@@ -537,7 +537,8 @@ def log_importance_weights(log_likelihood, z, mu, log_sigma):
 
 
 # %% exercise="iwae_prediction"
-# K grows from 1 to 1000 samples, the model stays as it is. What does the importance-weighted bound do?
+# K grows from 1 to 1000 samples, the model stays as it is.
+# What does the importance-weighted bound do?
 # Choose one of: "it falls", "it rises towards log p(x)", "it stays, with less noise"
 iwae_prediction = None
 ### BEGIN SOLUTION
