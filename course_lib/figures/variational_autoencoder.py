@@ -140,7 +140,7 @@ def two_densities(grid: Tensor, prior: Tensor, aggregate: Tensor) -> Picture:
     figure, axes = new_figure(2, width=4.6, height=3.9)
     levels = [0.4 / 2**i for i in range(7, -1, -1)]
     for axis, title, density in zip(axes, ("The prior p(z)", "All codes, q(z)"), (prior, aggregate), strict=True):
-        shown = density.T.clamp(max=levels[-1] * 0.999)
+        shown = density.T.clamp(levels[0] / 2, levels[-1] * 0.999)  # a logarithmic scale has no zero
         drawn = axis.contourf(
             grid, grid, shown, levels=levels, cmap="Blues", norm=LogNorm(levels[0] / 2, levels[-1]), extend="neither"
         )

@@ -156,8 +156,9 @@ def bernoulli_log_likelihood(x, logits):
 class VAE(torch.nn.Module):
     """A variational autoencoder with Bernoulli pixels.
 
-    VAE(data_dim, hidden_dim, latent_dim). Keep the networks as self.encoder (x to mu, log_sigma) and
-    self.decoder (z to logits): the check does not ask for these names, the pictures below use them.
+    VAE(data_dim, hidden_dim, latent_dim). Keep the networks as self.encoder (x to mu, log_sigma)
+    and self.decoder (z to logits): the check does not ask for these names, the pictures
+    below use them.
     """
 
     def __init__(self, data_dim, hidden_dim, latent_dim):
@@ -536,7 +537,8 @@ def log_importance_weights(log_likelihood, z, mu, log_sigma):
 
 
 # %% exercise="iwae_prediction"
-# K grows from 1 to 1000 samples, the model stays as it is. What does the importance-weighted bound do?
+# K grows from 1 to 1000 samples, the model stays as it is.
+# What does the importance-weighted bound do?
 # Choose one of: "it falls", "it rises towards log p(x)", "it stays, with less noise"
 iwae_prediction = None
 ### BEGIN SOLUTION

@@ -16,7 +16,7 @@ from handed_in import SHORT, course, hand_in, scores, times_graded
 from submissions import fill_in, graded, points, saved_by_colab, untouched
 
 from course_lib.checker.exercise import Question
-from course_lib.checks import review
+from course_lib.checks import _Notebook, find_exercise
 from grading.batch.submissions import Settings, autograde, submissions
 from grading.course import ROOT, CourseError, topics
 from grading.records.store import Store
@@ -36,7 +36,8 @@ def points_in_this_process(topic: str, notebook: nbformat.NotebookNode) -> dict[
         if name is None:
             exec(cell.source, namespace)
         elif name in earned:
-            reports = [review(name, namespace.get(name), seed=seed, topic=topic) for seed in (None, 99)]
+            answers = _Notebook(namespace)
+            reports = [answers.report(find_exercise(name, topic), topic, seed) for seed in (None, 99)]
             earned[name] = min(report.points for report in reports)
     return earned
 
