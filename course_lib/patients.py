@@ -14,6 +14,8 @@ from course_lib.data import ASSETS
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, Picture, draw_images, label, new_figure
 
 PATIENTS_FILE = ASSETS / "patients.npz"
+FLOWS_FILE = ASSETS / "patients_10.npz"
+PATIENTS_FILES = (PATIENTS_FILE, FLOWS_FILE)
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def load_patient(name: str) -> Patient:
         KeyError: there is none of that name; the message lists those there are.
         DataError: the file is missing or corrupt.
     """
-    patients = shipped.load(PATIENTS_FILE)
+    patients = {name: patient for path in PATIENTS_FILES for name, patient in shipped.load(path).items()}
     if name not in patients:
         raise KeyError(f"no patient {name!r}; there are {', '.join(sorted(patients))}")
     arrays = patients[name].arrays

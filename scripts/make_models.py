@@ -1,8 +1,8 @@
 """Train the small models that explorers and diagnosis exercises show, and write them to course_lib/assets.
 
 Contract: `python scripts/make_models.py ROOT` reads the full MNIST below ROOT (torchvision's layout) and writes
-digit_model.npz (a VAE with two latent dimensions, weights in float16) and patients.npz (curves, reconstructions
-and samples of models that have one bug each), with recipe, seed, seconds and figures. Nothing is selected by hand.
+digit_model.npz (a VAE with two latent dimensions, weights in float16), patients.npz and, for notebook 10, patients_10.npz
+(curves, reconstructions and samples of models that have one bug each), with recipe, seed, seconds and figures. Nothing is selected by hand.
 What is told of a patient are the symptoms, never the bug: students can print it.
 """
 
@@ -30,7 +30,7 @@ from course_lib.distributions import (
 from course_lib.flows import change_of_variables
 from course_lib.gradients import gaussian_score
 from course_lib.nice import NICE, AdditiveCoupling, dequantize, logistic_log_prob
-from course_lib.patients import PATIENTS_FILE
+from course_lib.patients import FLOWS_FILE, PATIENTS_FILE
 from course_lib.training import elbo_objective, mean_bound, train
 from course_lib.vae import VAE
 
@@ -302,9 +302,10 @@ def main(root: str) -> None:
     patients["03"] = recorded(recipe, 4, lambda seed: per_point_patient(subset))
     recipe = "A policy gradient estimator with one bug, 20,000 times for each number of samples M"
     patients["05"] = recorded(recipe, 5, estimator_patient)
-    patients |= flow_patients(subset, shown)
     shipped.save(PATIENTS_FILE, patients)
-    print(f"wrote {MODEL_FILE.stat().st_size / 1e3:.0f} kB and {PATIENTS_FILE.stat().st_size / 1e3:.0f} kB")
+    shipped.save(FLOWS_FILE, flow_patients(subset, shown))
+    for path in (MODEL_FILE, PATIENTS_FILE, FLOWS_FILE):
+        print(f"wrote {path.name}, {path.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -629,6 +629,52 @@ figures.samples(drawn)
 # A likelihood counts every pixel; most of these nats come from the margin, where a narrow density pays well. *Good numbers and good samples are two
 # things*: the VAE of notebook 06 drew better digits, and could not tell its likelihood.
 #
+# ## How high should the number be?
+#
+# Were the model the truth, digits would be samples of it, and $\log p(x)$ of digits and of samples would be alike. The mean of $\log p(x)$ over NICE's own samples
+# can be had without drawing any: minus it is the **entropy** of $x$, and only two parts of the model have one to give.
+#
+# 1. $-\log p(x) = -\log p(z) + \log|\det dx/dz|$, at every point.
+# 2. The couplings have log-determinant 0. The scaling's is $\sum_i \log c_i$, the same for every point.
+# 3. With $u_i = \sigma(z_i)$, which is uniform (so you drew $z_i$), $\ -\log p(z_i) = -\log u_i - \log(1 - u_i)$.
+# 4. $\int_0^1 \log u\,du = -1$.
+# 5. So, over all dim dimensions: $\quad E\big[-\log p(x)\big] = \boxed{\ ?\ }$
+#
+# ### Exercise: `sample_entropy` ({{points sample_entropy}})
+#
+# Type what stands in the box.
+#
+# <details><summary>Hint</summary>
+#
+# What is the mean of step 3, by step 4, for one dimension? All dimensions of z are independent, so theirs add. Then the scaling.
+#
+# </details>
+
+
+# %% exercise="sample_entropy"
+def sample_entropy(dim, factors):
+    """The entropy of x = f(z), for NICE: the mean of -log p(x) over its samples.
+
+    dim: how many dimensions z and x have.
+    factors: c of the scaling, x_i = c_i z_i, all positive, (dim,).
+    Returns one number, in nats.
+    """
+    ### BEGIN SOLUTION
+    return 2 * dim + factors.log().sum()
+    ### END SOLUTION
+
+
+# %% tags=["show", "varies"]
+of_z = float(using("sample_entropy")(784, torch.ones(784)))
+with torch.no_grad():
+    own = log_prob(nice.sample(2000, seed) * unit).mean().item()
+print(f"z has an entropy of {of_z:.0f} nats; units and scaling change it by {-own - of_z:.0f}")
+print(f"mean log p(x): of its own samples {own:.0f} nats, of test digits {nats:.0f}")
+
+# %% [markdown]
+# The model expects more of its digits than they have: to it, real digits are unlikelier than its own samples, by the difference of the two numbers. A VAE
+# could not be asked this question; an exact density can.
+#
 # ## Three patients
 #
 # Three NICE of fellow students, each with one bug, all trained in the same way: the objective as it was trained, the mean size of a sample's pixels, and samples.
@@ -747,7 +793,8 @@ figures.restored({**rows, "as it was": whole})
 
 # %% [markdown]
 # Look at the numbers again: what is filled in reaches a *higher* $\log p(x)$ than the digits themselves, by a wide margin. Climbing ends on a peak, and
-# a peak of the density is no typical digit: it is smoother than any. That is why the paper adds noise, and why a sample is drawn, not climbed to.
+# a peak of the density is no typical digit: it is smoother than any. Your box says how far a peak is from what is typical: at $z = 0$ the prior stands
+# $(2 - \log 4) \cdot 784 = 481$ nats above its own mean. That is why the paper adds noise, and why a sample is drawn, not climbed to.
 #
 # ## An open task: one minute
 #

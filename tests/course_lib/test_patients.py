@@ -8,7 +8,7 @@ import torch
 from course_lib.checks import TOPICS
 from course_lib.data import DataError, read_asset
 from course_lib.digit_model import MODEL_FILE, load_digit_model
-from course_lib.patients import PATIENTS_FILE, load_patient
+from course_lib.patients import PATIENTS_FILES, load_patient
 
 NAMES = ("03", "04", "05", "06_a", "06_b", "06_c", "10_a", "10_b", "10_c")
 
@@ -57,7 +57,7 @@ def test_an_unknown_patient_is_named_with_those_there_are():
 
 
 def test_a_broken_file_says_how_to_bring_it_back(tmp_path):
-    for path in (MODEL_FILE, PATIENTS_FILE):
+    for path in (MODEL_FILE, *PATIENTS_FILES):
         cut = tmp_path / path.name
         cut.write_bytes(path.read_bytes()[:1000])
         with pytest.raises(DataError, match="git checkout"):

@@ -26,7 +26,7 @@ def {name}(*args):
     return moved if isinstance(result, tuple) else moved[0]
 """
 
-# Wrong classes: an encoder that returns sigma, a VAE whose bound is one too large.
+# Wrong classes: an encoder that returns sigma, a VAE whose bound and a flow whose density is one too large.
 WRONG_CLASS = """
 
 _right_{name} = {name}
@@ -39,6 +39,9 @@ class {name}(_right_{name}):
 
     def elbo(self, x, eps):
         return super().elbo(x, eps) + 1
+
+    def log_prob(self, x):
+        return super().log_prob(x) + 1
 """
 
 

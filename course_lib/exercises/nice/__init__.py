@@ -16,6 +16,7 @@ ORDER = (
     "likelihood_prediction",
     "dequantize",
     "nice",
+    "sample_entropy",
     "diagnosis_10_a",
     "diagnosis_10_b",
     "diagnosis_10_c",

@@ -277,7 +277,7 @@ NICE_TRAITS = (
 
 EXERCISE = ClassExercise(
     reference=NICE,
-    points=5,
+    points=4,
     convention="log_prob(x) -> (batch,), nats, of x as it is; sample(n, generator) -> (n, dim). z from the standard logistic, "
     "couplings that take turns, one scaling at either end.",
     traits=NICE_TRAITS,
