@@ -47,6 +47,8 @@ def measure(log_prob: Any) -> float:
                 raise ValueError(f"log_prob gives one number for each image, ({len(x)},); yours gives {shape}")
             total += values.double().sum().item()
     mean = total / len(test_digits())
+    if math.isnan(mean):
+        raise ValueError("log_prob gives nan for a digit, which is no number to compare")
     if mean > DIM * math.log(LEVELS):
         raise ValueError(f"a mean of {mean:.0f} nats is more than a density of dequantized pixels can have, 784 log 256")
     return mean
@@ -92,7 +94,7 @@ CHALLENGE = Challenge(
     unit="nats a test digit",
     higher_is_better=True,
     measure=measure,
-    record=0.0,
+    record=1920.5,
     how="NICE with four couplings of 500 × 2 units on all 60,000 training digits, 1,700 steps of 200 digits, in units of each pixel's spread "
     "(at least 0.03), learning rates of 2e-3 and, for the scaling, 1e-2, falling to 0.",
 )
