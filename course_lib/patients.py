@@ -73,7 +73,10 @@ class Patient:
         draw_images(axis, torch.cat(rows), columns=8)
         axis.set_yticks([30 * i + 14 for i in range(len(rows))], list(self.images))
         axis.set_title("What it draws", loc="left", fontsize=10.5)
-        shown = {"03": "eight training images", "10": "eight test images and sixteen draws; below 0 white, above 1 black"}
+        shown = {
+            "03": "eight training images",
+            "10": "eight test images and sixteen draws; below 0 white, above 1 black",
+        }
         axis.set_xlabel(shown.get(self.name[:2], "eight test images"))
 
     def _estimator(self) -> Picture:

@@ -50,7 +50,9 @@ def measure(log_prob: Any) -> float:
     if math.isnan(mean):
         raise ValueError("log_prob gives nan for a digit, which is no number to compare")
     if mean > DIM * math.log(LEVELS):
-        raise ValueError(f"a mean of {mean:.0f} nats is more than a density of dequantized pixels can have, 784 log 256")
+        raise ValueError(
+            f"a mean of {mean:.0f} nats is more than a density of dequantized pixels can have, 784 log 256"
+        )
     return mean
 
 

@@ -104,19 +104,17 @@ def volumes(points: Mapping[str, Tensor], reached: Mapping[str, float], perfect:
     """
     figure, axes = new_figure(len(points), width=9.9 / len(points), height=2.9)
     for axis, (name, x) in zip(axes, points.items(), strict=True):
-        if name in reached:
-            title = f"{name}:\n{reached[name]:.2f} nats, best {perfect[name]:.2f}"
-        else:
-            title = f"{name}\n"
+        told = f":\n{reached[name]:.2f} nats, best {perfect[name]:.2f}" if name in reached else "\n"
         axis.plot(x[:, 0], x[:, 1], ".", ms=2, color=RED if name in reached else BLUE)
         axis.set_xlim(-4, 4)
         axis.set_ylim(-3.5, 6)
         axis.set_aspect("equal")
-        label(axis, title, "$x_1$", "$x_2$")
+        label(axis, name + told, "$x_1$", "$x_2$")
         axis.title.set_fontsize(9)
     gaps = ", ".join(f"{name}: {reached[name]:.2f} of {perfect[name]:.2f}" for name in reached)
     return Picture(
-        figure, f"Points of the data and of flows fitted to them; mean log p(x) reached, of what is possible, in nats: {gaps}."
+        figure,
+        f"Points of the data and of flows fitted to them; mean log p(x) reached, of what is possible, in nats: {gaps}.",
     )
 
 
@@ -138,7 +136,12 @@ def spikes(widths: Sequence[float], raw: Sequence[float], spread: Sequence[float
     axis.text(widths[-1], raw[-1] - 1.3, "pixels as they are  ", color=RED, ha="right", va="center", fontsize=9)
     axis.text(widths[-1], limit + 0.3, "the most that dequantized pixels allow", ha="right", va="bottom", fontsize=9)
     axis.text(widths[2], -3.6, "dequantized pixels", color=BLUE, ha="left", va="center", fontsize=9)
-    label(axis, "Narrower spikes: ever better numbers, and nothing learned", "width of a spike, in grey values", "nats a pixel")
+    label(
+        axis,
+        "Narrower spikes: ever better numbers, and nothing learned",
+        "width of a spike, in grey values",
+        "nats a pixel",
+    )
     return Picture(
         figure,
         "Mean log-density a pixel against the width of spikes on the 256 grey values, from wide to narrow. For pixels as they are it "
@@ -190,7 +193,9 @@ def beside_others(yours: float) -> Picture:
     axis.set_xlim(0, 2350)
     for row, value in enumerate(rows.values()):
         axis.text(value + 15, row, f"{value:.0f}", va="center", fontsize=9)
-    label(axis, "Longer training and more digits: higher", "mean log p(x) of test digits (nats), more is better", "model")
+    label(
+        axis, "Longer training and more digits: higher", "mean log p(x) of test digits (nats), more is better", "model"
+    )
     words = ", ".join(f"{name} {value:.0f}" for name, value in rows.items())
     return Picture(figure, f"Three bars of the mean log p(x) of test digits in nats: {words}.")
 

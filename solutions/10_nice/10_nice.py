@@ -93,7 +93,8 @@ def additive_coupling_inverse(x, d, g):
 there, back = using("additive_coupling_forward"), using("additive_coupling_inverse")
 z = torch.cartesian_prod(torch.linspace(-1.5, 1.5, 11), torch.linspace(-1.5, 1.5, 11))
 x = there(z, 1, lambda kept: torch.sin(3 * kept))
-print("back where it began:", torch.allclose(back(x, 1, lambda kept: torch.sin(3 * kept)), z, atol=1e-6))
+again = back(x, 1, lambda kept: torch.sin(3 * kept))
+print("back where it began:", torch.allclose(again, z, atol=1e-6))
 
 # %% tags=["show"]
 figures.one_coupling(z, x)
@@ -156,7 +157,8 @@ def coupling_jacobian(z, d, g):
 torch.manual_seed(0)
 network = torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.Tanh(), torch.nn.Linear(16, 3))
 matrices = using("coupling_jacobian")(2 * torch.randn(4, 5), 2, network).detach()
-print("determinants at four points:", [round(value, 5) for value in torch.linalg.det(matrices).tolist()])
+determinants = torch.linalg.det(matrices).tolist()
+print("determinants at four points:", ", ".join(f"{value:.5f}" for value in determinants))
 
 # %% tags=["show"]
 figures.block_matrix(matrices[0], 2)
@@ -203,8 +205,8 @@ explorers.couplings
 class AdditiveCoupling(torch.nn.Module):
     """A coupling layer with a network of its own.
 
-    AdditiveCoupling(dim, hidden_dim, swap): dim at least 2, odd too. A layer with swap=False and one with swap=True
-    together change every entry.
+    AdditiveCoupling(dim, hidden_dim, swap): dim at least 2, odd too. A layer with swap=False and
+    one with swap=True together change every entry.
     """
 
     def __init__(self, dim, hidden_dim, swap):
@@ -496,7 +498,10 @@ figures.spikes(widths, raw, spread, limit)
 
 # %% exercise="NICE"
 class NICE(torch.nn.Module):
-    """NICE(dim, hidden_dim, num_couplings): standard logistic z, one scaling, couplings that take turns (2 or more)."""
+    """Standard logistic z, one scaling, and couplings that take turns.
+
+    NICE(dim, hidden_dim, num_couplings): dim at least 2, odd too; num_couplings at least 2.
+    """
 
     def __init__(self, dim, hidden_dim, num_couplings):
         super().__init__()
@@ -535,6 +540,7 @@ class NICE(torch.nn.Module):
 #
 # The training maximises the exact mean of $\log p(x)$: no bound, no encoder, no samples of $z$. New noise is drawn for every batch. You can stop it with the
 # square; the model keeps what it has learned.
+
 
 # %% fold=true tags=["show"]
 # The training loop: batches, noise, a bar, two learning rates, a stop button
@@ -780,13 +786,13 @@ try:
 except KeyboardInterrupt:
     print("Stopped by hand: x keeps where it is.")
 with torch.no_grad():
-    print(f"mean log p(x): of the digits themselves {log_prob(whole).mean():.0f} nats, ", end="")
-    filled = [f"{name} {log_prob(part).mean():.0f}" for name, part in zip(masks, x.split(8))]
-    print("filled in from " + ", ".join(filled))
+    print(f"mean log p(x) of the digits themselves: {log_prob(whole).mean():.0f} nats")
+    for name, part in zip(masks, x.split(8), strict=True):
+        print(f"filled in from {name}: {log_prob(part).mean():.0f} nats")
 
 # %% tags=["show"]
 rows = {}
-for name, part, mask in zip(masks, x.split(8), masks.values()):
+for name, part, mask in zip(masks, x.split(8), masks.values(), strict=True):
     rows[f"given: {name}"] = torch.where(mask, whole, torch.full((), math.nan))
     rows[f"filled in from {name}"] = part
 figures.restored({**rows, "as it was": whole})
