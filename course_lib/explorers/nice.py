@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
+from torch.nn.functional import pad
 
 from course_lib.explorers.explorer import Explorer, Slider
 from course_lib.nice import additive_coupling_forward
@@ -28,11 +31,15 @@ SQUARE = _square()
 def through(z: Tensor, layers: int, strength: float) -> Tensor:
     """Push points ``(n, 2)`` through couplings that take turns in which entry they keep."""
     for i in range(layers):
-        swap = bool(i % 2)
-        turned = z.flip(-1) if swap else z
-        moved = additive_coupling_forward(turned, 1, lambda kept, i=i: strength * torch.sin((1.3 + 0.4 * i) * kept + i))
-        z = moved.flip(-1) if swap else moved
+        turned = z.flip(-1) if i % 2 else z
+        moved = additive_coupling_forward(turned, 1, partial(_wave, strength, i))
+        z = moved.flip(-1) if i % 2 else moved
     return z
+
+
+def _wave(strength: float, layer: int, kept: Tensor) -> Tensor:
+    """What a layer adds: waves, shorter and further along with every layer."""
+    return strength * torch.sin((1.3 + 0.4 * layer) * kept + layer)
 
 
 def area(border: Tensor) -> float:
@@ -48,7 +55,8 @@ def draw_couplings(layers: int, strength: float) -> tuple[Figure, str]:
     for axis, points, line, name in ((left, GRID, SQUARE, "z"), (right, through(GRID, layers, strength), border, "x")):
         lattice = points.view(SIDE, SIDE, 2)
         for lines, colour, style in ((lattice, BLUE, "-"), (lattice.transpose(0, 1), RED, "--")):
-            axis.plot(lines[..., 0].T, lines[..., 1].T, color=colour, ls=style, lw=0.8)
+            one = pad(lines, (0, 0, 0, 1), value=float("nan")).flatten(0, 1)  # a gap after each: drawn as one line
+            axis.plot(one[:, 0], one[:, 1], color=colour, ls=style, lw=0.8)
         axis.fill(line[:, 0], line[:, 1], fc=SKY, ec=BLACK, lw=1.4, zorder=3, alpha=0.85)
         axis.set_xlim(-REACH, REACH)
         axis.set_ylim(-REACH, REACH)
