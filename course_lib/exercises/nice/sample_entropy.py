@@ -115,6 +115,11 @@ EXERCISE = Exercise(
             lambda dim, factors: 0.5 * dim * math.log(2 * math.pi * math.e) + factors.log().sum(),
         ),
         Misconception(
+            "the peak",
+            "log 4 is minus the log-density at z = 0, the peak. The entropy is a mean over all z: step 4 for both logarithms of step 3.",
+            lambda dim, factors: dim * math.log(4) + factors.log().sum(),
+        ),
+        Misconception(
             "logarithm of the sum",
             "You take the logarithm of the sum of the factors: the determinant is their product.",
             lambda dim, factors: 2 * dim + factors.sum().log(),
