@@ -18,22 +18,22 @@ STYLES = ((BLUE, "o", "-"), (RED, "s", "--"), (GREEN, "^", ":"), (PURPLE, "D", "
 
 def coupling_layer() -> Picture:
     """Draw a coupling from z to x, and the way back below it."""
-    diagram = Diagram(columns=6.4, rows=3.6, stretch=1.02)
-    diagram.node("z1", (0, 2.6), "latent", "$z_1$")
-    diagram.node("z2", (0, 1.7), "latent", "$z_2$")
-    diagram.node("g", (1.1, 2.15), "step", "g")
-    diagram.node("plus", (2.1, 1.7), "step", "+")
-    diagram.node("x1", (3.2, 2.6), "observed", "$x_1$")
-    diagram.node("x2", (3.2, 1.7), "observed", "$x_2$")
+    diagram = Diagram(columns=6.6, rows=2)
+    diagram.node("z1", (0, 1), "latent", "$z_1$")
+    diagram.node("z2", (0, 0), "latent", "$z_2$")
+    diagram.node("g", (1, 0.5), "step", "g")
+    diagram.node("plus", (1.9, 0), "step", "+")
+    diagram.node("x1", (2.8, 1), "observed", "$x_1$")
+    diagram.node("x2", (2.8, 0), "observed", "$x_2$")
     diagram.arrow("z1", "x1", text="as it is")
     diagram.arrow("z1", "g")
     diagram.arrow("g", "plus")
     diagram.arrow("z2", "plus")
     diagram.arrow("plus", "x2")
-    diagram.node("g again", (4.2, 2.15), "step", "the same g")
-    diagram.node("minus", (4.2, 0.9), "step", "-")
-    diagram.node("back1", (5.4, 2.6), "latent", "$z_1$")
-    diagram.node("back2", (5.4, 0.9), "latent", "$z_2$")
+    diagram.node("g again", (3.8, 0.5), "step", "the same g")
+    diagram.node("minus", (4.8, 0), "step", "\N{MINUS SIGN}")
+    diagram.node("back1", (5.7, 1), "latent", "$z_1$")
+    diagram.node("back2", (5.7, 0), "latent", "$z_2$")
     diagram.arrow("x1", "back1", text="as it is")
     diagram.arrow("x1", "g again")
     diagram.arrow("g again", "minus")
@@ -57,19 +57,19 @@ def one_coupling(z: Tensor, x: Tensor) -> Picture:
     places = (("z, a grid", z, "z"), ("x: columns slide, none is stretched", x, "x"))
     for axis, (title, points, name) in zip(axes, places, strict=True):
         lattice = points.view(side, side, 2)
-        for line in (*lattice, *lattice.mT.mT.transpose(0, 1)):
+        for line in (*lattice, *lattice.transpose(0, 1)):
             axis.plot(line[:, 0], line[:, 1], color=BLUE, lw=0.8, marker="o", ms=2.5)
-        corner = side // 2
-        cell = lattice[[corner, corner + 1, corner + 1, corner], [corner, corner, corner + 1, corner + 1]]
-        axis.fill(cell[:, 0], cell[:, 1], fc=SKY, ec=BLACK, lw=1.5, zorder=3)
+        block = lattice[side // 2 : side // 2 + 4, side // 2 : side // 2 + 4]
+        border = torch.cat([block[:, 0], block[-1, 1:], block[:-1, -1].flip(0), block[0, 1:-1].flip(0)])
+        axis.fill(border[:, 0], border[:, 1], fc=SKY, ec=BLACK, lw=1.5, zorder=0)
         label(axis, title, f"${name}_1$", f"${name}_2$")
         axis.set_aspect("equal")
-        axis.set_xlim(-2.6, 2.6)
-        axis.set_ylim(-3.4, 3.4)
+        axis.set_xlim(-2.7, 2.7)
+        axis.set_ylim(-2.7, 2.7)
     return Picture(
         figure,
-        "Left: a square grid of z with one cell filled. Right: the same points after one coupling: every vertical line of points "
-        "has slid up or down as a whole, and the filled cell has become a parallelogram of the same base and height.",
+        "Left: a square grid of z with a block of nine cells filled. Right: the same points after one coupling: every vertical line of "
+        "points has slid up or down as a whole, and each filled cell has become a parallelogram of the same base and height.",
     )
 
 
@@ -95,26 +95,30 @@ def block_matrix(jacobian: Tensor, d: int) -> Picture:
     )
 
 
-def volumes(points: Mapping[str, Tensor], reached: Mapping[str, float], perfect: Mapping[str, float]) -> Picture:
-    """Draw data and samples of flows side by side, and how far each is from the data's own density.
+def volumes(
+    data: Mapping[str, Tensor], drawn: Mapping[str, Tensor], reached: Mapping[str, float], perfect: Mapping[str, float]
+) -> Picture:
+    """Draw data, and below them samples of the flows that were fitted to them.
 
     Args:
-        points: data and samples, ``(n, 2)`` each, in pairs: "data" first, then what was fitted to them.
-        reached, perfect: mean log p(x) in nats, of the flows and of the density that the data come from, by the flow's name.
+        data, drawn: points ``(n, 2)`` by the flow's name; what a comma introduces in a name is about the data.
+        reached, perfect: mean log p(x) in nats, of the flow and of the density that its data come from.
     """
-    figure, axes = new_figure(len(points), width=9.9 / len(points), height=2.9)
-    for axis, (name, x) in zip(axes, points.items(), strict=True):
-        told = f":\n{reached[name]:.2f} nats, best {perfect[name]:.2f}" if name in reached else "\n"
-        axis.plot(x[:, 0], x[:, 1], ".", ms=2, color=RED if name in reached else BLUE)
-        axis.set_xlim(-4, 4)
-        axis.set_ylim(-3.5, 6)
-        axis.set_aspect("equal")
-        label(axis, name + told, "$x_1$", "$x_2$")
-        axis.title.set_fontsize(9)
+    figure, (whole,) = new_figure(width=9.6, height=6.0)
+    whole.remove()
+    for pair, name in zip(figure.subplots(2, len(data), sharex=True, sharey=True).T, data, strict=True):
+        flow, _, size = name.partition(", ")
+        titles = f"data, {size}" if size else "data", f"{flow}: {reached[name]:.2f} of {perfect[name]:.2f} nats"
+        for axis, title, x, colour in zip(pair, titles, (data[name], drawn[name]), (BLUE, RED), strict=True):
+            axis.plot(x[:, 0], x[:, 1], ".", ms=2, color=colour)
+            axis.set_xlim(-4.5, 4.5)
+            axis.set_ylim(-3.5, 5)
+            axis.spines[["top", "right"]].set_visible(False)
+            label(axis, title, "$x_1$", "$x_2$")
     gaps = ", ".join(f"{name}: {reached[name]:.2f} of {perfect[name]:.2f}" for name in reached)
     return Picture(
         figure,
-        f"Points of the data and of flows fitted to them; mean log p(x) reached, of what is possible, in nats: {gaps}.",
+        f"Bananas of points, and below each the samples of a flow fitted to it; mean log p(x) reached, of what is possible, in nats: {gaps}.",
     )
 
 
@@ -133,9 +137,9 @@ def spikes(widths: Sequence[float], raw: Sequence[float], spread: Sequence[float
     axis.set_xscale("log")
     axis.invert_xaxis()
     axis.set_ylim(-5, max(raw) + 1)
-    axis.text(widths[-1], raw[-1] - 1.3, "pixels as they are  ", color=RED, ha="right", va="center", fontsize=9)
+    axis.text(widths[-1], raw[-2] - 2.5, "pixels as they are", color=RED, ha="right", va="center", fontsize=9)
     axis.text(widths[-1], limit + 0.3, "the most that dequantized pixels allow", ha="right", va="bottom", fontsize=9)
-    axis.text(widths[2], -3.6, "dequantized pixels", color=BLUE, ha="left", va="center", fontsize=9)
+    axis.text(0.7 * widths[2], -2.5, "dequantized pixels", color=BLUE, ha="left", va="center", fontsize=9)
     label(
         axis,
         "Narrower spikes: ever better numbers, and nothing learned",

@@ -156,7 +156,8 @@ def coupling_jacobian(z, d, g):
 # %% tags=["show", "varies"]
 torch.manual_seed(0)
 network = torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.Tanh(), torch.nn.Linear(16, 3))
-matrices = using("coupling_jacobian")(2 * torch.randn(4, 5), 2, network).detach()
+jacobian = using("coupling_jacobian")
+matrices = jacobian(torch.randn(4, 5), 2, lambda kept: 6 * network(kept)).detach()
 determinants = torch.linalg.det(matrices).tolist()
 print("determinants at four points:", ", ".join(f"{value:.5f}" for value in determinants))
 
@@ -306,27 +307,28 @@ from tqdm.auto import tqdm
 
 
 def fit_plane(layers, x, steps=300):
-    """Fit a flow to points of the plane; returns it and the mean log p(x) it reaches."""
-    flow = Composition(layers)
+    """Fit a flow to the first half of x; returns it, and its mean log p(x) of the other half."""
+    flow, (seen, kept_back) = Composition(layers), x.chunk(2)
     optimizer = torch.optim.Adam(flow.parameters(), lr=3e-3)
     for _ in tqdm(range(steps), leave=False):
-        loss = -flow_log_prob(flow, x, standard_normal_log_prob).mean()
+        loss = -flow_log_prob(flow, seen, standard_normal_log_prob).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return flow, -loss.item()
+    with torch.no_grad():
+        return flow, flow_log_prob(flow, kept_back, standard_normal_log_prob).mean().item()
 
 
 Coupling, Scale = using("AdditiveCoupling"), using("Scaling")
 torch.manual_seed(0)
-z = torch.randn(2000, 2)
+z = torch.randn(4000, 2)
 banana = torch.stack([z[:, 0], z[:, 1] + z[:, 0] ** 2 - 1], -1)
 cases = {
     "couplings": (banana, []),
     "couplings, half the size": (banana / 2, []),
-    "and a scaling, half the size": (banana / 2, [Scale(2)]),
+    "with a scaling, half the size": (banana / 2, [Scale(2)]),
 }
-points, reached, best = {"data": banana}, {}, {}
+points, reached, best = {}, {}, {}
 for name, (data, scaling) in cases.items():
     layers = scaling + [Coupling(2, 64, bool(i % 2)) for i in range(4)]
     flow, reached[name] = fit_plane(layers, data)
@@ -335,7 +337,8 @@ for name, (data, scaling) in cases.items():
     print(f"{name}: {reached[name]:.2f} nats of {best[name]:.2f}")
 
 # %% tags=["show"]
-figures.volumes(points, reached, best)
+data = {name: x[:2000] for name, (x, _) in cases.items()}
+figures.volumes(data, points, reached, best)
 
 # %% [markdown]
 # The middle one had the right shape to learn, and could not: probability cannot be denser than at the peak of $z$'s density, $-\log 2\pi = -1.84$ nats, wherever the
@@ -674,8 +677,10 @@ def sample_entropy(dim, factors):
 of_z = float(using("sample_entropy")(784, torch.ones(784)))
 with torch.no_grad():
     own = log_prob(nice.sample(2000, seed) * unit).mean().item()
+    learned = log_prob(x[:2000]).mean().item()
 print(f"z has an entropy of {of_z:.0f} nats; units and scaling change it by {-own - of_z:.0f}")
-print(f"mean log p(x): of its own samples {own:.0f} nats, of test digits {nats:.0f}")
+print(f"mean log p(x): of its own samples {own:.0f} nats, ", end="")
+print(f"of training digits {learned:.0f}, of test digits {nats:.0f}")
 
 # %% [markdown]
 # The model expects more of its digits than they have: to it, real digits are unlikelier than its own samples, by the difference of the two numbers. A VAE

@@ -12,14 +12,14 @@ WIDEST = 900
 IMAGES = torch.rand(32, 784, generator=torch.Generator().manual_seed(0))
 GRID = torch.cartesian_prod(torch.linspace(-1.5, 1.5, 5), torch.linspace(-1.5, 1.5, 5))
 CLOUD = torch.randn(200, 2, generator=torch.Generator().manual_seed(1))
-NAMES = ("couplings", "couplings, half the size", "and a scaling, half the size")
+NAMES = ("couplings", "couplings, half the size", "with a scaling, half the size")
 
 PICTURES = {
     "coupling": lambda: figures.coupling_layer(),
     "one coupling": lambda: figures.one_coupling(GRID, GRID),
     "blocks": lambda: figures.block_matrix(torch.eye(5), 2),
     "volumes": lambda: figures.volumes(
-        {"data": CLOUD, **dict.fromkeys(NAMES, CLOUD)}, dict.fromkeys(NAMES, -3.0), dict.fromkeys(NAMES, -2.84)
+        *[dict.fromkeys(NAMES, CLOUD)] * 2, dict.fromkeys(NAMES, -3.0), dict.fromkeys(NAMES, -2.84)
     ),
     "spikes": lambda: figures.spikes([1.0, 0.1, 0.01], [2.0, 4.0, 6.0], [1.0, -50.0, -1e6], 3.8),
     "beginnings": lambda: figures.two_beginnings({"from zeros": [-2000.0, 100.0], "from the spread": [900.0, 1600.0]}),
