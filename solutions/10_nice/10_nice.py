@@ -484,7 +484,8 @@ figures.spikes(widths, raw, spread, limit)
 #
 # <details><summary>Hint 1: the layers</summary>
 #
-# `torch.nn.ModuleList([...])`, with `swap=bool(i % 2)`. Your layers, or those of `course_lib.nice`, which have the same names.
+# `torch.nn.ModuleList([...])`, with `swap=bool(i % 2)`: layers of your `AdditiveCoupling` and one of your `Scaling`. While one of
+# these is not right yet, your NICE is checked with the course's in its place.
 #
 # </details>
 # <details><summary>Hint 2: the way back</summary>
@@ -510,8 +511,6 @@ class NICE(torch.nn.Module):
         super().__init__()
         self.dim = dim
         ### BEGIN SOLUTION
-        from course_lib.nice import AdditiveCoupling, Scaling
-
         couplings = [AdditiveCoupling(dim, hidden_dim, bool(i % 2)) for i in range(num_couplings)]
         self.layers = torch.nn.ModuleList([Scaling(dim), *couplings])
         ### END SOLUTION
