@@ -111,7 +111,8 @@ figures.one_coupling(z, x)
 # Expand it along its first $d$ rows, in which one entry is 1 and all others are 0. What remains?
 
 # %% exercise="determinant_step"
-# Expanded along its first d rows, the determinant of [[I, 0], [dg/dz1, dx2/dz2]] is det(I) times what?
+# Expanded along its first d rows, the determinant of [[I, 0], [dg/dz1, dx2/dz2]]
+# is det(I) times what?
 # Choose one of: "det(dx2/dz2)", "det(dg/dz1)", "det(dg/dz1) + det(dx2/dz2)"
 determinant_step = None
 ### BEGIN SOLUTION
