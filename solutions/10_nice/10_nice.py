@@ -634,7 +634,7 @@ with torch.no_grad():
 figures.samples(drawn)
 
 # %% [markdown]
-# Be honest about them: blobs of ink with pieces of strokes. And the last rows, which were trained for ten minutes and reach two hundred nats more, are hardly better.
+# Be honest about them: blobs of ink with pieces of strokes. And the last rows, which were trained for ten minutes and reach hundreds of nats more, are hardly better.
 # A likelihood counts every pixel; most of these nats come from the margin, where a narrow density pays well. *Good numbers and good samples are two
 # things*: the VAE of notebook 06 drew better digits, and could not tell its likelihood.
 #
@@ -683,8 +683,8 @@ print(f"mean log p(x): of its own samples {own:.0f} nats, ", end="")
 print(f"of training digits {learned:.0f}, of test digits {nats:.0f}")
 
 # %% [markdown]
-# The model expects more of its digits than they have: to it, real digits are unlikelier than its own samples, by the difference of the two numbers. A VAE
-# could not be asked this question; an exact density can.
+# To the model, real digits are unlikelier than its own samples, and digits that it has not seen unlikelier than those it was trained on. The first difference
+# tells that the model is wrong, the second how much it learned by heart. A VAE could not be asked this question; an exact density can.
 #
 # ## Three patients
 #
