@@ -635,7 +635,7 @@ figures.samples(drawn)
 
 # %% [markdown]
 # Be honest about them: blobs of ink with pieces of strokes. And the last rows, which were trained for ten minutes and reach hundreds of nats more, are hardly better.
-# A likelihood counts every pixel; most of these nats come from the margin, where a narrow density pays well. *Good numbers and good samples are two
+# A likelihood counts every pixel, those of the empty margin too; the eye looks for strokes. *Good numbers and good samples are two
 # things*: the VAE of notebook 06 drew better digits, and could not tell its likelihood.
 #
 # ## How high should the number be?
