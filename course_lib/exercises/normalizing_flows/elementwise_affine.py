@@ -96,9 +96,10 @@ def _gradient_cut(answer: Answer, draw: Draw) -> str | None:
     """What forward and inverse give must reach scale and shift, and the log_det the scale."""
     for method in ("forward", "inverse"):
         instance, points = flows.moved(answer, draw, _size(draw)), draw.normal(flows.POINTS, *_size(draw))
-        there, log_det = flows.apply(instance, method, points)
+        there, _ = flows.apply(instance, method, points)
         if flows.unreached(instance, (there**2).sum()):
             return f"None flows from the points of {method} to what is learned."
+        _, log_det = flows.apply(instance, method, points)
         learned = [p for p in instance.parameters().values() if p.requires_grad]
         if not log_det.requires_grad or all(
             grad is None or not bool(grad.any())

@@ -44,10 +44,10 @@ NOT_TO_THE_FLOW = (
 )
 
 
-def _apart(whole: Callable[[Any, Tensor, Base, Tensor, Tensor], Tensor]) -> Callable[..., Tensor]:
+def _apart(whole: Callable[[Any, Tensor, Base, Tensor, Tensor], Any]) -> Callable[..., Any]:
     """An answer put together otherwise from z and the inverse's log-det."""
 
-    def wrong(flow: Any, x: Tensor, base_log_prob: Base) -> Tensor:
+    def wrong(flow: Any, x: Tensor, base_log_prob: Base) -> Any:
         z, log_det = flow.inverse(x)
         return whole(flow, x, base_log_prob, z, log_det)
 
@@ -57,15 +57,6 @@ def _apart(whole: Callable[[Any, Tensor, Base, Tensor, Tensor], Tensor]) -> Call
 def _by_forward(flow: Any, x: Tensor, base_log_prob: Base) -> Tensor:
     z, _ = flow.inverse(x)
     return base_log_prob(z) - flow(z)[1]
-
-
-def _no_gradient(flow: Any, x: Tensor, base_log_prob: Base) -> Tensor:
-    """Gradients flow to x, through a copy of the inverse without the parameters' history."""
-    frozen = {name: parameter.detach() for name, parameter in flow.named_parameters()}
-    mixed = torch.linalg.solve(frozen["W"], (x - frozen["b"]).unsqueeze(-1)).squeeze(-1)
-    z = torch.asinh(mixed) / frozen["a"]
-    logs = frozen["a"].abs().log() + torch.log(torch.cosh(frozen["a"] * z))
-    return base_log_prob(z) - logs.sum(-1) - torch.linalg.slogdet(frozen["W"]).logabsdet
 
 
 EXERCISE = Exercise(
@@ -124,11 +115,15 @@ EXERCISE = Exercise(
             _apart(lambda flow, x, base, z, log_det: (base(z) + log_det).exp()),
         ),
         Misconception(
+            "z returned too",
+            "You return z as well: log p(x) alone is asked for.",
+            _apart(lambda flow, x, base, z, log_det: (base(z) + log_det, z)),
+        ),
+        Misconception(
             "log-det counted twice",
             "The log-det is counted twice: once by inverse, once by forward. They are the same thing, seen from both sides.",
             _apart(lambda flow, x, base, z, log_det: base(z) + log_det - flow(z)[1]),
         ),
-        Misconception("gradient cut before the flow", NOT_TO_THE_FLOW, _no_gradient),
     ),
     alternatives=(_by_forward,),
 )

@@ -26,6 +26,7 @@ def _probe(draw: Draw) -> tuple[Any, ...]:
 
 def _far(draw: Draw) -> tuple[Any, ...]:
     flow, x = _probe(draw)
+    flow.a.data = 0.05 * flow.a.data  # hardly bent: z lies as far out as x
     return flow, x + FAR
 
 
@@ -73,13 +74,9 @@ def _multivariate(flow: Any, x: Tensor) -> Tensor:
     return -(torch.distributions.MultivariateNormal(z.new_zeros(z.shape[-1]), eye).log_prob(z) + log_det).sum() / len(x)
 
 
-def _cut(flow: Any, x: Tensor) -> Tensor:
-    """The value, with a gradient to x alone."""
-    value, start = negative_log_likelihood(flow, x), x
-    if not x.requires_grad:
-        return value.detach()
-    (slope,) = torch.autograd.grad(value, start, retain_graph=True)
-    return value.detach() + (slope.detach() * (start - start.detach())).sum()
+def _through_density(flow: Any, x: Tensor) -> Tensor:
+    z, log_det = flow.inverse(x)
+    return -(normal(z).exp() * log_det.exp()).log().mean()
 
 
 EXERCISE = Exercise(
@@ -150,6 +147,11 @@ EXERCISE = Exercise(
             _apart(lambda flow, x, z, log_det: -(normal(x) + log_det).mean()),
         ),
         Misconception(
+            "the log-det returned too",
+            "You return the log-det as well: the loss alone is asked for.",
+            _apart(lambda flow, x, z, log_det: (-(normal(z) + log_det).mean(), log_det)),
+        ),
+        Misconception(
             "without the half",
             "There is a factor ½ before z² in the logarithm of a Gaussian.",
             _apart(lambda flow, x, z, log_det: (((z**2) + 0.5 * math.log(2 * math.pi)).sum(-1) - log_det).mean()),
@@ -157,13 +159,8 @@ EXERCISE = Exercise(
         Misconception(
             "through the density",
             "Right nearby; 150 away the density underflows to 0 and its logarithm is minus infinity. Stay with logarithms.",
-            _apart(
-                lambda flow, x, z, log_det: (
-                    -(0.0 * z.sum(-1) + (normal(50 * z - 49 * z).exp() * log_det.exp()).log()).mean()
-                )
-            ),
+            _through_density,
         ),
-        Misconception("gradient cut", NO_GRADIENT, _cut),
     ),
     alternatives=(_by_forward, _by_distributions, _multivariate),
 )

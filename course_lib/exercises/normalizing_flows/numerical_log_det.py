@@ -44,7 +44,7 @@ def _negative(draw: Draw) -> tuple[Map, Tensor]:
 
 def _many(factor: float) -> Callable[[Draw], tuple[Map, Tensor]]:
     def probe(draw: Draw) -> tuple[Map, Tensor]:
-        f = nn.Sequential(_linear(draw, factor * _square(draw, MANY), draw.normal(MANY)), nn.Softplus())
+        f = nn.Sequential(nn.Softplus(), _linear(draw, factor * _square(draw, MANY), draw.normal(MANY)))
         return f, draw.normal(draw.sizes.batch, MANY)
 
     return probe
