@@ -14,6 +14,9 @@ from course_lib.data import ASSETS
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, Picture, draw_images, label, new_figure
 
 PATIENTS_FILE = ASSETS / "patients.npz"
+FLOW_PATIENTS_FILE = ASSETS / "patients_09.npz"
+PATIENTS_FILES = (PATIENTS_FILE, FLOW_PATIENTS_FILE)
+PLANE_REACH, PLANE_CELLS = 3.0, 96  # of the densities in the plane
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Patient:
         """Draw the curves side by side, and the images below them."""
         if "mean" in self.curves:
             return self._estimator()
+        if "log density" in self.curves:
+            return self._plane()
         curves = {name: values for name, values in self.curves.items() if name != "steps"}
         figure, axes = self._places(len(curves))
         words = {
@@ -98,6 +103,31 @@ class Patient:
             f"The mean of a policy gradient estimator against its number of samples M: {alt}; the true gradient is {true:.2f}.",
         )
 
+    def _plane(self) -> Picture:
+        """Draw a flow's objective, its samples over the data, and the density that it reports."""
+        figure, (left, middle, right) = new_figure(3, width=3.15, height=3.2)
+        objective, samples, data = (self.curves[key] for key in ("objective", "samples", "data"))
+        left.plot(self.curves["steps"], objective, color=BLUE, lw=2)
+        end = f"{objective[-1].item():,.2f}"
+        label(left, f"ends at {end}", "training step", "objective, as trained (nats)")
+        middle.plot(data[:, 0], data[:, 1], ".", color="#B0B0B0", ms=2.5)
+        middle.plot(samples[:, 0], samples[:, 1], "x", color=RED, ms=3, mew=0.8)
+        reach = 1.1 * max(2.5, samples.abs().quantile(0.9).item())
+        middle.set_xlim(-reach, reach)
+        middle.set_ylim(-reach, reach)
+        label(middle, "Its samples, over the data", "x, entry 1", "x, entry 2")
+        density = self.curves["log density"].float()
+        density = (density - density.max()).exp().sqrt()  # what is thin shows too
+        side = PLANE_REACH
+        right.imshow(density.T, origin="lower", extent=(-side, side, -side, side), cmap="Blues", aspect="auto")
+        label(right, "The density that it reports", "x, entry 1", "x, entry 2")
+        inside = ((samples.abs() < 2.5).all(-1)).float().mean().item()
+        return Picture(
+            figure,
+            f"Model {self.name}: the objective ends at {end} nats. {100 * inside:.0f} percent of its samples lie within 2.5 of 0, where the "
+            f"data are. Right, as an image: the density that it reports, relative to its highest place.",
+        )
+
 
 def load_patient(name: str) -> Patient:
     """Return a broken model's record.
@@ -106,7 +136,7 @@ def load_patient(name: str) -> Patient:
         KeyError: there is none of that name; the message lists those there are.
         DataError: the file is missing or corrupt.
     """
-    patients = shipped.load(PATIENTS_FILE)
+    patients = {name: patient for path in PATIENTS_FILES for name, patient in shipped.load(path).items()}
     if name not in patients:
         raise KeyError(f"no patient {name!r}; there are {', '.join(sorted(patients))}")
     arrays = patients[name].arrays
