@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -49,9 +50,10 @@ def draw_stretching(slope: float, bend: float) -> tuple[Figure, str]:
     end.plot(x, right, color=BLUE, lw=2)
     end.plot(x, wrong, color=RED, lw=1.6, ls="--")
     end.set_xlim(-8, 8)
-    end.set_ylim(0, 1.35)
-    end.text(-7.6, 1.3, f"with the determinant: area {with_it:.2f}", color=BLUE, va="top", fontsize=9.5)
-    end.text(-7.6, 1.19, f"without, dashed: area {without:.2f}", color=RED, va="top", fontsize=9.5)
+    top = 1.4 * max(float(right.max()), float(wrong.max()))
+    end.set_ylim(0, top)
+    end.text(-7.6, 0.98 * top, f"with the determinant: area {with_it:.2f}", color=BLUE, va="top", fontsize=9.5)
+    end.text(-7.6, 0.89 * top, f"without, dashed: area {without:.2f}", color=RED, va="top", fontsize=9.5)
     label(end, f"p(x) has area {with_it:.2f}", "x", "p(x)")
     return figure, (
         f"Left: the map from z to x with slope {slope:.2f} and bend {bend:.2f}. Right: the density of x, whose area is {with_it:.2f}, and, "
@@ -67,7 +69,7 @@ stretching = Explorer(
     },
 )
 
-SIDE, REACH, CELLS = 15, 4.2, 70
+SIDE, REACH, CELLS = 15, 4.2, 100
 GRID = torch.cartesian_prod(*[torch.linspace(-2.1, 2.1, SIDE)] * 2)
 DRAWS = torch.randn(250, 2, generator=torch.Generator().manual_seed(0))
 EDGES = torch.linspace(-REACH, REACH, CELLS)
@@ -81,7 +83,7 @@ def layers_of(bend: float) -> list[tuple[Tensor | None, LeakyReLU | None]]:
     parts: list[tuple[Tensor | None, LeakyReLU | None]] = []
     for angle in TURNS:
         cosine, sine = math.cos(angle), math.sin(angle)
-        parts += [(torch.tensor([[cosine, -sine], [sine, cosine]]) * 1.15, None), (None, bent)]
+        parts += [(torch.tensor([[cosine, -sine], [sine, cosine]]) * 1.3, None), (None, bent)]
     return parts
 
 
@@ -113,7 +115,14 @@ def draw_layers(layers: int, bend: float) -> tuple[Figure, str]:
         left.plot(lines[..., 0].T, lines[..., 1].T, color=colour, ls=style, lw=0.8)
     left.plot(points[:, 0], points[:, 1], ".", color=BLACK, ms=3)
     density = log_prob(PLANE, bend, layers).exp().view(CELLS, CELLS)
-    right.imshow(density.T, origin="lower", extent=(-REACH, REACH, -REACH, REACH), cmap="Blues", aspect="auto")
+    right.imshow(
+        density.T,
+        origin="lower",
+        extent=(-REACH, REACH, -REACH, REACH),
+        cmap="Blues",
+        aspect="auto",
+        norm=PowerNorm(0.5, 0),
+    )
     for axis in (left, right):
         axis.set_xlim(-REACH, REACH)
         axis.set_ylim(-REACH, REACH)
@@ -134,6 +143,6 @@ through_layers = Explorer(
     draw_layers,
     {
         "layers": Slider("number of layers", start=4, low=0, high=6, step=1),
-        "bend": Slider("how much a LeakyReLU bends: 1 - slope", start=0.6, low=0.0, high=0.9, step=0.1),
+        "bend": Slider("how much a LeakyReLU bends: 1 - slope", start=0.5, low=0.0, high=0.9, step=0.1),
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import torch
 from matplotlib.axes import Axes
@@ -29,7 +30,7 @@ INTERVAL = (0.4, 0.9)
 
 def the_flow() -> Picture:
     """Draw the layers from z to x, and the way back below them."""
-    diagram = Diagram(columns=5.6, rows=2.9, stretch=1.15)
+    diagram = Diagram(columns=5.6, rows=3.15, stretch=1.15)
     diagram.node("z", (0, 1.6), "latent")
     diagram.node("x", (4.8, 1.6), "observed")
     places = {"f1": 1.2, "f2": 2.4, "f3": 3.6}
@@ -38,10 +39,10 @@ def the_flow() -> Picture:
         diagram.node(f"back {name}", (column, 0.7), "step", f"$f_{name[1]}^{{-1}}$")
         diagram.node(f"det {name}", (column, -0.05), "text", f"+ log|det $J_{name[1]}^{{-1}}$|")
     way = ("z", "f1", "f2", "f3", "x")
-    for start, end in zip(way, way[1:], strict=False):
+    for start, end in pairwise(way):
         diagram.arrow(start, end)
     back = ("x", "back f3", "back f2", "back f1", "z")
-    for start, end in zip(back, back[1:], strict=False):
+    for start, end in pairwise(back):
         diagram.arrow(start, end)
     return diagram.picture(
         "Above: a sample. Below: log p(x), layer by layer, backwards",
@@ -72,6 +73,8 @@ def stretched_interval(z: Tensor, log_prob_z: Tensor, x: Tensor, log_prob_x: Ten
         height = float(density[inside].max())
         axis.text(float(place[inside][-1]) + 0.15, 1.02 * height, f"width {width:.2f}\narea {share:.3f}", fontsize=9)
         axis.set_ylim(0, 1.3 * float(density.max()))
+        reach = 3.5 if name == "z" else 7.0
+        axis.set_xlim(-reach, reach)
         axis.set_xlabel(name)
         axis.set_ylabel(f"p({name})")
     axes[0].set_title("An interval of z", loc="left", fontsize=TITLE_SIZE)
@@ -204,7 +207,8 @@ def approach(curves: Mapping[str, Sequence[float]], entropy: float) -> Picture:
     axis.axhline(entropy, color=BLACK, lw=1.4, ls="--")
     axis.text(1, entropy - 0.05, "entropy of the data: no density is better", va="top", fontsize=9.5)
     axis.set_xlim(0.5, longest * 1.3)
-    axis.set_ylim(entropy - 0.35, None)
+    highest = max(max(curve) for curve in curves.values())
+    axis.set_ylim(entropy - 0.4, min(highest, entropy + 3.2) + 0.1)
     label(
         axis, "What is left above the dashed line is how far from perfect", "pass over the data", "loss (nats a point)"
     )
@@ -215,38 +219,36 @@ def approach(curves: Mapping[str, Sequence[float]], entropy: float) -> Picture:
     )
 
 
-def better_prior(codes: Tensor, prior: Tensor, flow: Tensor, prior_images: Tensor, flow_images: Tensor) -> Picture:
-    """Draw codes of digits, and what two priors draw in their place.
+def better_prior(places: Sequence[Tensor], images: Sequence[Tensor], of_gaussian: float, of_flow: float) -> Picture:
+    """Draw codes of digits, what two priors draw in their place, and what the decoder makes of each.
 
     Args:
-        codes, prior, flow: ``(n, 2)``: codes of data, draws of N(0, I), draws of the flow.
-        prior_images, flow_images: ``(m, 784)``, draws of each, decoded.
+        places: codes of data, draws of N(0, I), draws of the flow, ``(n, 2)`` each.
+        images: some of each, decoded, ``(m, 784)``.
+        of_gaussian, of_flow: mean log-density of the codes under both priors, nats.
     """
-    figure, axes = new_figure(3, width=3.1, height=5.0)
-    figure.clear()
-    grid = figure.subplot_mosaic(
-        [["codes", "prior", "flow"], ["space", "prior images", "flow images"]], height_ratios=[1.25, 1]
+    figure, (whole,) = new_figure(width=9.3, height=5.0)
+    whole.remove()
+    names = ("codes", "prior", "flow")
+    below = [f"{name} decoded" for name in names]
+    grid = figure.subplot_mosaic([list(names), below], height_ratios=[1.35, 1])
+    titles = (
+        "codes of test digits",
+        f"z ~ N(0, I): {of_gaussian:.2f} nats a code",
+        f"z ~ flow: {of_flow:.2f} nats a code",
     )
     reach = torch.tensor([[-3.6, -3.6], [3.6, 3.6]])
-    for name, points, colour, title in (
-        ("codes", codes, BLACK, "codes of test digits"),
-        ("prior", prior, PURPLE, "z ~ N(0, I)"),
-        ("flow", flow, BLUE, "z from the flow"),
-    ):
+    for name, title, points, decoded, colour in zip(names, titles, places, images, (BLACK, PURPLE, BLUE), strict=True):
         axis = grid[name]
         axis.spines[["top", "right"]].set_visible(False)
         _scatter(axis, points[:1500], colour, reach)
         label(axis, title, "code, entry 1", "code, entry 2")
-    for name, images in (("prior images", prior_images), ("flow images", flow_images)):
-        draw_images(grid[name], (255 * images).round().byte().view(-1, 28, 28), columns=8)
-        grid[name].set_xlabel(f"{len(images)} draws, decoded")
-    draws = grid["space"]
-    draws.axis("off")
-    draws.text(
-        0.02, 0.9, "The flow leaves the gaps\nbetween the codes empty;\nthe Gaussian fills them.", va="top", fontsize=10
-    )
+        under = grid[f"{name} decoded"]
+        draw_images(under, (255 * decoded).round().byte().view(-1, 28, 28), columns=10)
+        under.set_xlabel(f"{len(decoded)} of them, decoded")
     return Picture(
         figure,
-        "Above: codes of test digits in the plane, with gaps and rays; draws of the Gaussian prior, a round cloud without gaps; draws "
-        "of the flow, which have the codes' gaps and rays. Below: both kinds of draws, decoded to digits.",
+        "Above: codes of test digits in the plane, with gaps and rays; draws of the Gaussian prior, a round cloud without gaps, under which "
+        f"the codes have {of_gaussian:.2f} nats; draws of the flow, which follow the codes' rays, {of_flow:.2f} nats. Below: some of each, "
+        "decoded to digits.",
     )
