@@ -231,7 +231,7 @@ def better_prior(places: Sequence[Tensor], images: Sequence[Tensor], of_gaussian
     whole.remove()
     names = ("codes", "prior", "flow")
     below = [f"{name} decoded" for name in names]
-    grid = figure.subplot_mosaic([list(names), below], height_ratios=[1.35, 1])
+    grid: dict[str, Axes] = figure.subplot_mosaic([list(names), below], height_ratios=[1.35, 1])
     titles = (
         "codes of test digits",
         f"z ~ N(0, I): {of_gaussian:.2f} nats a code",

@@ -323,7 +323,7 @@ class LentFlow(LentModule):
     """A module that is plain and has an inverse, which is computed here too."""
 
     def inverse(self, *args: Any) -> Any:
-        own = {f"flow.{name}": parameter for name, parameter in self.named_parameters()}
+        own: dict[str, Any] = {f"flow.{name}": parameter for name, parameter in self.named_parameters()}
         return functional_call(_Inverse(self._plain[0]), own, args)
 
 

@@ -216,11 +216,16 @@ relu_prediction = "it was 0 or negative, nothing more"
 
 # %% exercise="LeakyReLU"
 class LeakyReLU(torch.nn.Module):
-    """LeakyReLU(slope): x = z where z is positive, slope · z where it is negative. Nothing is learned."""
+    """LeakyReLU(slope): x = z where z is positive, slope · z where it is negative.
+
+    Nothing is learned.
+    """
 
     def __init__(self, slope):
         super().__init__()
+        ### BEGIN SOLUTION
         self.slope = slope
+        ### END SOLUTION
 
     def forward(self, z):
         """z: (batch, dim). Returns x (batch, dim) and log|det dx/dz| (batch,)."""
@@ -241,8 +246,9 @@ class LeakyReLU(torch.nn.Module):
 Bend, microscope = using("LeakyReLU"), using("numerical_log_det")
 layer = Bend(0.2)
 points = torch.randn(4, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-print("reported  ", [f"{value:.3f}" for value in layer(points)[1].tolist()])
-print("numerical ", [f"{value:.3f}" for value in microscope(lambda z: layer(z)[0], points).tolist()])
+true = microscope(lambda z: layer(z)[0], points)
+for name, values in (("reported ", layer(points)[1]), ("numerical", true)):
+    print(name, [f"{value:.3f}" for value in values.tolist()])
 
 # %% tags=["show"]
 draws = torch.randn(20_000, generator=torch.Generator().manual_seed(0))

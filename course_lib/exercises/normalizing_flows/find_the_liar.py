@@ -26,11 +26,16 @@ BY_BATCH = (
 )
 
 
+def points_of(layer: Any) -> Callable[[Tensor], Tensor]:
+    """Return the layer as a function that gives points alone."""
+    return lambda z: layer(z)[0]
+
+
 def differences(layers: Layers, z: Tensor) -> Tensor:
     """Return how far each layer's word is from its Jacobian, the largest over the points, ``(layers,)``."""
     with torch.no_grad():
         told = [layer(z)[1] for layer in layers]
-    true = [numerical_log_det(lambda z, layer=layer: layer(z)[0], z).detach() for layer in layers]
+    true = [numerical_log_det(points_of(layer), z).detach() for layer in layers]
     return torch.stack([(a - b).abs().max() for a, b in zip(told, true, strict=True)])
 
 
@@ -61,7 +66,7 @@ def _told(layers: Layers, z: Tensor) -> Tensor:
 
 
 def _true(layers: Layers, z: Tensor) -> Tensor:
-    return torch.stack([numerical_log_det(lambda z, layer=layer: layer(z)[0], z).detach() for layer in layers])
+    return torch.stack([numerical_log_det(points_of(layer), z).detach() for layer in layers])
 
 
 def _pick(off: Callable[[Layers, Tensor], Tensor]) -> Callable[[Layers, Tensor], int]:
@@ -78,7 +83,7 @@ def _against_the_inverse(layers: Layers, z: Tensor) -> Tensor:
 
 def _diagonal(layers: Layers, z: Tensor) -> Tensor:
     """Against the product of the Jacobian's diagonal."""
-    of = [torch.func.vmap(torch.func.jacrev(lambda z, layer=layer: layer(z)[0]))(z) for layer in layers]
+    of = [torch.func.vmap(torch.func.jacrev(points_of(layer)))(z) for layer in layers]
     logs = torch.stack([jacobian.diagonal(dim1=-2, dim2=-1).abs().log().sum(-1) for jacobian in of])
     return (_told(layers, z) - logs.detach()).abs().amax(-1)
 

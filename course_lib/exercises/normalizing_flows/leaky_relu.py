@@ -151,10 +151,10 @@ class _ByFactor(nn.Module):
 
     def __init__(self, slope: float) -> None:
         super().__init__()
-        self.register_buffer("slope", torch.tensor(slope, dtype=torch.float64))
+        self.log_slope = math.log(slope)
 
     def _slopes(self, z: Tensor) -> Tensor:
-        return torch.where(z >= 0, torch.ones_like(z), self.slope.to(z))  # type: ignore[operator]
+        return ((z < 0).to(z) * self.log_slope).exp()
 
     def forward(self, z: Tensor) -> Any:
         slopes = self._slopes(z)

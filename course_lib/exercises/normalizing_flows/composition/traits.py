@@ -1,4 +1,4 @@
-"""Layers one after the other: log-dets add, and the inverse runs backwards."""
+"""What every right composition has, looked at from outside: the same layers, one after the other, are the oracle."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_lib.answers import Answer, AnswerFailed, Instance
 from course_lib.checker import flows
-from course_lib.checker.exercise import ClassExercise, Misconception, Trait
+from course_lib.checker.exercise import Trait
 from course_lib.checker.probes import Draw
-from course_lib.exercises.normalizing_flows.probes import OF_THE_MAP_APPLIED, a_warp
-from course_lib.flows import Composition
+from course_lib.exercises.normalizing_flows.probes import a_warp
 from course_lib.warps import Warp
 
 THREE = 3
@@ -176,181 +175,6 @@ def _learns(answer: Answer, draw: Draw) -> str | None:
     return None
 
 
-class _Plain(nn.Module):
-    """A composition of our own, to be made wrong in one place."""
-
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-
-    def through(self, z: Tensor) -> tuple[Tensor, list[Tensor]]:
-        each = []
-        for layer in self.layers:
-            z, log_det = layer(z)
-            each.append(log_det)
-        return z, each
-
-    def total(self, each: list[Tensor]) -> Tensor:
-        return torch.stack(each).sum(0)
-
-    def forward(self, z: Tensor) -> Any:
-        x, each = self.through(z)
-        return x, self.total(each)
-
-    def backwards(self) -> list[Any]:
-        return list(self.layers)[::-1]
-
-    def inverse(self, x: Tensor) -> Any:
-        each = []
-        for layer in self.backwards():
-            x, log_det = layer.inverse(x)
-            each.append(log_det)
-        return x, self.total(each)
-
-
-class _Recursive(nn.Module):
-    """The first layer, and a composition of the rest; forward's methods by name."""
-
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.first = layers[0]
-        self.rest = _Recursive(layers[1:]) if len(layers) > 1 else None
-
-    def forward(self, z: Tensor) -> Any:
-        x, log_det = self.first.forward(z)
-        if self.rest is None:
-            return x, log_det
-        x, more = self.rest.forward(x)
-        return x, log_det + more
-
-    def inverse(self, x: Tensor) -> Any:
-        more = torch.zeros_like(x[:, 0])
-        if self.rest is not None:
-            x, more = self.rest.inverse(x)
-        z, log_det = self.first.inverse(x)  # type: ignore[operator]
-        return z, log_det + more
-
-
-class _Sequential(nn.Sequential):
-    """A Sequential that is given the layers, and counts down by index."""
-
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
-        super().__init__(*layers)
-
-    def forward(self, z: Tensor) -> Any:
-        total: Any = 0
-        for layer in self:
-            z, log_det = layer(z)
-            total = total + log_det
-        return z, total
-
-    def inverse(self, x: Tensor) -> Any:
-        total: Any = 0
-        for i in range(len(self) - 1, -1, -1):
-            x, log_det = self[i].inverse(x)  # type: ignore[operator]
-            total = total + log_det
-        return x, total
-
-
-def _changed(**methods: Any) -> type:
-    return type("Composition", (_Plain,), methods)
-
-
-class _List(_Plain):
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
-        nn.Module.__init__(self)
-        self.layers = list(layers)  # type: ignore[assignment]
-
-
-class _TurnsItsList(_Plain):
-    """Turns its list round for good."""
-
-    def __init__(self, layers: Sequence[nn.Module]) -> None:
-        super().__init__(layers)
-        self.order = list(range(len(layers)))
-
-    def backwards(self) -> list[Any]:
-        self.order.reverse()
-        return [self.layers[i] for i in self.order]
-
-
-def _last_first(self: Any, z: Tensor) -> Any:
-    each = []
-    for layer in reversed(self.layers):
-        z, log_det = layer(z)
-        each.append(log_det)
-    return z, self.total(each)
-
-
-def _parallel(self: Any, z: Tensor) -> Any:
-    results = [layer(z) for layer in self.layers]
-    return results[-1][0], self.total([log_det for _, log_det in results])
-
-
-def _all_at_z(self: Any, z: Tensor) -> Any:
-    return self.through(z)[0], self.total([layer(z)[1] for layer in self.layers])
-
-
-def _all_at_results(self: Any, z: Tensor) -> Any:
-    each = []
-    for layer in self.layers:
-        z, _ = layer(z)
-        each.append(layer(z)[1])
-    return z, self.total(each)
-
-
-def _forwards_again(self: Any, x: Tensor) -> Any:
-    each = []
-    for layer in self.backwards():
-        x, log_det = layer(x)
-        each.append(log_det)
-    return x, self.total(each)
-
-
-def _of_forward(self: Any, x: Tensor) -> Any:
-    z, log_det = _Plain.inverse(self, x)
-    return z, -log_det
-
-
-def _product(self: Any, z: Tensor) -> Any:
-    x, each = self.through(z)
-    return x, torch.stack(each).prod(0)
-
-
-def _mean(self: Any, z: Tensor) -> Any:
-    x, each = self.through(z)
-    return x, torch.stack(each).mean(0)
-
-
-def _last_alone(self: Any, z: Tensor) -> Any:
-    x, each = self.through(z)
-    return x, each[-1]
-
-
-def _twice(self: Any, z: Tensor) -> Any:
-    x, each = self.through(z)
-    return x, 2 * self.total(each)
-
-
-def _inverse_mean(self: Any, x: Tensor) -> Any:
-    z, log_det = _Plain.inverse(self, x)
-    return z, log_det / len(self.layers)
-
-
-def _cut(self: Any, z: Tensor) -> Any:
-    x, each = self.through(z)
-    return x, self.total([log_det.detach() for log_det in each]) + 0 * z[:, 0]
-
-
-class _Three(_Plain):
-    """Leaves out the last layer when it is the only one."""
-
-    def forward(self, z: Tensor) -> Any:
-        if len(self.layers) == 1:
-            return z, z.new_zeros(len(z))
-        return super().forward(z)
-
-
 def _through(layers: Sequence[Any], x: Tensor, method: str) -> Tensor:
     for layer in layers:
         x, _ = getattr(layer, method)(x)
@@ -438,44 +262,4 @@ TRAITS = (
         "A gradient is missing: compute with torch all the way, without .detach(), .data, torch.no_grad().",
         _learns,
     ),
-)
-
-
-class _Shifted(_Plain):
-    """Adds something of its own between the layers."""
-
-    def through(self, z: Tensor) -> tuple[Tensor, list[Tensor]]:
-        x, each = super().through(z + 0.1)
-        return x, each
-
-
-WRONG: dict[str, type] = {
-    "the layers' parameters": _List,
-    "shapes": _changed(total=lambda self, each: torch.stack(each).sum()),
-    "the last layer first": _changed(forward=_last_first),
-    "every layer gets z": _changed(forward=_parallel),
-    "forward": _Shifted,
-    "log-dets at z": _changed(forward=_all_at_z),
-    "log-dets one place too far": _changed(forward=_all_at_results),
-    "the last log-det alone": _changed(forward=_last_alone),
-    "log-dets multiplied": _changed(forward=_product),
-    "log-dets averaged": _changed(forward=_mean),
-    "another log_det": _changed(forward=_twice),
-    "the inverse runs forwards": _changed(backwards=lambda self: list(self.layers)),
-    "forward on the way back": _changed(inverse=_forwards_again),
-    "inverse": _changed(backwards=lambda self: list(self.layers)[:0:-1]),
-    "log_det of the inverse": _changed(inverse=_of_forward),
-    "another log_det of the inverse": _changed(inverse=_inverse_mean),
-    "changed by being called": _TurnsItsList,
-    "one layer": _Three,
-    "gradient cut": _changed(forward=_cut),
-}
-
-EXERCISE = ClassExercise(
-    reference=Composition,
-    points=3,
-    convention=OF_THE_MAP_APPLIED + " layers[0] is applied first to z.",
-    traits=TRAITS,
-    misconceptions=tuple(Misconception(trait.name, trait.says, WRONG[trait.name]) for trait in TRAITS),
-    alternatives=(_Plain, _Recursive, _Sequential),
 )
