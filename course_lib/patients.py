@@ -117,18 +117,20 @@ class Patient:
         middle.set_ylim(-reach, reach)
         label(middle, "Its samples, over the data", "x, entry 1", "x, entry 2")
         density = self.curves["log density"].float()
-        low = density.max() - 8
-        if (density > low).float().mean() < 0.003:  # one place far above all others would be all that is seen
-            low = density.quantile(0.02)
-        density = density.clamp(min=low)
+        same = (density.max() - density.min()).item() < 0.1
+        density = density.clamp(min=density.max() - 8)
         side = PLANE_REACH
         right.imshow(density.T, origin="lower", extent=(-side, side, -side, side), cmap="Blues", aspect="auto")
+        if same:
+            says = f"{density.max().item():.1f} nats\neverywhere"
+            right.text(0, 0, says, ha="center", va="center", fontsize=11)
         label(right, "The log-density that it reports", "x, entry 1", "x, entry 2")
         inside = ((samples.abs() < 2.5).all(-1)).float().mean().item()
         return Picture(
             figure,
             f"Model {self.name}: the objective ends at {end} nats. {100 * inside:.0f} percent of its samples lie within 2.5 of 0, where the "
-            f"data are. Right, as an image: the log-density that it reports, dark where it is high.",
+            f"data are. Right, as an image: the log-density that it reports, "
+            + (f"{density.max().item():.1f} nats everywhere." if same else "dark where it is high."),
         )
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from course_lib.figures.diagrams import Diagram
@@ -203,10 +204,11 @@ def approach(curves: Mapping[str, Sequence[float]], entropy: float) -> Picture:
     longest = max(len(curve) for curve in curves.values())
     for (name, curve), colour, mark in zip(curves.items(), (ORANGE, BLUE, GREEN), "os^", strict=False):
         axis.plot(range(1, len(curve) + 1), curve, color=colour, marker=mark, ms=4, lw=1.6)
-        axis.text(longest + 0.2, curve[-1], name, color=colour, va="center", fontsize=9.5)
+        axis.text(len(curve) + 0.3, curve[-1], name, color=colour, va="center", fontsize=9.5)
     axis.axhline(entropy, color=BLACK, lw=1.4, ls="--")
     axis.text(1, entropy - 0.05, "entropy of the data: no density is better", va="top", fontsize=9.5)
     axis.set_xlim(0.5, longest * 1.3)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     highest = max(max(curve) for curve in curves.values())
     axis.set_ylim(entropy - 0.4, min(highest, entropy + 3.2) + 0.1)
     label(

@@ -390,7 +390,8 @@ def find_the_liar(layers, z):
 # %% tags=["show", "nbval-check-output"]
 from course_lib.warps import five_layers
 
-layers, points = five_layers(dim=3, seed=5), torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+layers = five_layers(dim=3, seed=5)
+points = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 print("the liar is layer", using("find_the_liar")(layers, points))
 
 # %% tags=["show"]
@@ -550,7 +551,9 @@ figures.approach(curves, entropy)
 draw = using("sample_flow")
 flows = {"entry by entry": by_entries, "with couplings": coupled}
 with torch.no_grad():
-    samples = {name: draw(flow, 3000, 2, torch.Generator().manual_seed(2)) for name, flow in flows.items()}
+    samples = {}
+    for name, flow in flows.items():
+        samples[name] = draw(flow, 3000, 2, torch.Generator().manual_seed(2))
     losses = {name: loss_of(flow, unseen).item() for name, flow in flows.items()}
 figures.fits(unseen[:3000], samples, losses, entropy)
 
@@ -591,7 +594,7 @@ with torch.no_grad():
     of_gaussian = standard.log_prob(codes["test"]).sum(-1).mean().item()
     of_flow = -loss_of(prior, codes["test"]).item()
 print(f"codes of test digits: {of_gaussian:.2f} nats under N(0, I), {of_flow:.2f} under the flow")
-print(f"the bound on test digits rises by {of_flow - of_gaussian:.2f} nats, encoder and decoder untouched")
+print(f"the bound on test digits rises by {of_flow - of_gaussian:.2f} nats, the VAE untouched")
 
 # %% tags=["show"]
 with torch.no_grad():
