@@ -78,12 +78,13 @@ TURNS = (0.7, 1.3, 2.4)
 
 
 def layers_of(bend: float) -> list[tuple[Tensor | None, LeakyReLU | None]]:
-    """Return six layers: a turn (its matrix), then a bend, three times."""
+    """Return six layers: a turn that stretches (its matrix), then a bend, three times."""
     bent = LeakyReLU(min(1 - bend, 0.999999))  # no bend at all is no LeakyReLU, and looks the same
+    wider = 1.1 / (1 - bend) ** 0.4  # so that bends, which press together, leave something to see
     parts: list[tuple[Tensor | None, LeakyReLU | None]] = []
     for angle in TURNS:
         cosine, sine = math.cos(angle), math.sin(angle)
-        parts += [(torch.tensor([[cosine, -sine], [sine, cosine]]) * 1.3, None), (None, bent)]
+        parts += [(torch.tensor([[cosine, -sine], [sine, cosine]]) * wider, None), (None, bent)]
     return parts
 
 
@@ -143,6 +144,6 @@ through_layers = Explorer(
     draw_layers,
     {
         "layers": Slider("number of layers", start=4, low=0, high=6, step=1),
-        "bend": Slider("how much a LeakyReLU bends: 1 - slope", start=0.5, low=0.0, high=0.9, step=0.1),
+        "bend": Slider("how much a LeakyReLU bends: 1 - slope", start=0.5, low=0.0, high=0.8, step=0.1),
     },
 )
