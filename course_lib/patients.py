@@ -14,8 +14,9 @@ from course_lib.data import ASSETS
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, Picture, draw_images, label, new_figure
 
 PATIENTS_FILE = ASSETS / "patients.npz"
-FLOWS_FILE = ASSETS / "patients_10.npz"
-PATIENTS_FILES = (PATIENTS_FILE, FLOWS_FILE)
+FLOW_PATIENTS_FILE, FLOWS_FILE = ASSETS / "patients_09.npz", ASSETS / "patients_10.npz"
+PATIENTS_FILES = (PATIENTS_FILE, FLOW_PATIENTS_FILE, FLOWS_FILE)
+PLANE_REACH, PLANE_CELLS = 3.0, 96  # of the densities in the plane
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Patient:
         """Draw the curves side by side, and the images below them."""
         if "mean" in self.curves:
             return self._estimator()
+        if "log density" in self.curves:
+            return self._plane()
         curves = {name: values for name, values in self.curves.items() if name != "steps"}
         figure, axes = self._places(len(curves))
         words = {
@@ -99,6 +102,36 @@ class Patient:
         return Picture(
             figure,
             f"The mean of a policy gradient estimator against its number of samples M: {alt}; the true gradient is {true:.2f}.",
+        )
+
+    def _plane(self) -> Picture:
+        """Draw a flow's objective, its samples over the data, and the density that it reports."""
+        figure, (left, middle, right) = new_figure(3, width=3.15, height=3.2)
+        objective, samples, data = (self.curves[key] for key in ("objective", "samples", "data"))
+        left.plot(self.curves["steps"], objective, color=BLUE, lw=2)
+        end = f"{objective[-1].item():,.2f}"
+        label(left, f"ends at {end}", "training step", "objective, as trained (nats)")
+        middle.plot(data[:, 0], data[:, 1], ".", color="#B0B0B0", ms=2.5)
+        middle.plot(samples[:, 0], samples[:, 1], "x", color=RED, ms=3, mew=0.8)
+        reach = 1.1 * max(2.5, samples.abs().quantile(0.9).item())
+        middle.set_xlim(-reach, reach)
+        middle.set_ylim(-reach, reach)
+        label(middle, "Its samples, over the data", "x, entry 1", "x, entry 2")
+        density = self.curves["log density"].float()
+        same = (density.max() - density.min()).item() < 0.1
+        density = density.clamp(min=density.max() - 8)
+        side = PLANE_REACH
+        right.imshow(density.T, origin="lower", extent=(-side, side, -side, side), cmap="Blues", aspect="auto")
+        if same:
+            says = f"{density.max().item():.1f} nats\neverywhere"
+            right.text(0, 0, says, ha="center", va="center", fontsize=11)
+        label(right, "The log-density that it reports", "x, entry 1", "x, entry 2")
+        inside = ((samples.abs() < 2.5).all(-1)).float().mean().item()
+        return Picture(
+            figure,
+            f"Model {self.name}: the objective ends at {end} nats. {100 * inside:.0f} percent of its samples lie within 2.5 of 0, where the "
+            f"data are. Right, as an image: the log-density that it reports, "
+            + (f"{density.max().item():.1f} nats everywhere." if same else "dark where it is high."),
         )
 
 

@@ -57,6 +57,8 @@ def observe(exercise: Exercise, answer: Answer, case: Case) -> Observation:
 
 def _own(arg: Any) -> Any:
     """Return a copy of what an answer could change."""
+    if isinstance(arg, list):
+        return [_own(part) for part in arg]
     return arg.clone() if isinstance(arg, Tensor) else copy.deepcopy(arg) if isinstance(arg, Module) else arg
 
 
@@ -196,6 +198,8 @@ def expected(exercise: Exercise, case: Case) -> Observation:
 
 
 def _doubled(arg: Any) -> Any:
+    if isinstance(arg, list):
+        return [_doubled(part) for part in arg]
     if isinstance(arg, Module):
         return copy.deepcopy(arg).double()
     if isinstance(arg, Tensor):

@@ -7,6 +7,7 @@ from course_lib.explorers.explorer import Explorer
 from course_lib.explorers.jensen_entropy_kl import bound, entropy, jensen
 from course_lib.explorers.latent_variable_models import monte_carlo
 from course_lib.explorers.nice import couplings
+from course_lib.explorers.normalizing_flows import stretching, through_layers
 from course_lib.explorers.policy_gradient_vs_reparameterization import gradients
 from course_lib.explorers.start_here import underflow
 from course_lib.explorers.variational_autoencoder import plane
@@ -22,5 +23,7 @@ EXPLORERS: dict[str, Explorer] = {
     "amortization": amortization,
     "gradients": gradients,
     "plane": plane,
+    "stretching": stretching,
+    "through_layers": through_layers,
     "couplings": couplings,
 }

@@ -208,7 +208,8 @@ class Peer:
             if message.get("grad") is True:
                 leaves.extend(parameter for parameter in parameters.values() if parameter.requires_grad)
             plain = build(recipe) if self.takes_optimizers else None  # the grader builds nothing for a submission
-            return LentModule(self._proxy(reference, name), parameters, plain)
+            kind = LentFlow if hasattr(plain, "inverse") else LentModule
+            return kind(self._proxy(reference, name), parameters, plain)
 
         reader = Reader(payload, on_tensor, self._proxy, on_module, self.takes_optimizers)
         args = reader.value(message.get("args"))
@@ -316,6 +317,25 @@ class LentModule(Module):
         if self._plain[0] is not None:
             return functional_call(self._plain[0], dict(self.named_parameters()), args)
         return self._forward(*self.parameters(), *args)
+
+
+class LentFlow(LentModule):
+    """A module that is plain and has an inverse, which is computed here too."""
+
+    def inverse(self, *args: Any) -> Any:
+        own: dict[str, Any] = {f"flow.{name}": parameter for name, parameter in self.named_parameters()}
+        return functional_call(_Inverse(self._plain[0]), own, args)
+
+
+class _Inverse(Module):
+    """A flow's inverse as the forward of a module."""
+
+    def __init__(self, flow: Any) -> None:
+        super().__init__()
+        self.flow = flow
+
+    def forward(self, *args: Any) -> Any:
+        return self.flow.inverse(*args)
 
 
 def _follow_module(module: Module, values: Any) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 from torch import nn
 
+from course_lib.warps import Warp
+
 LAYERS = ("Tanh", "ReLU", "Sigmoid", "Softplus", "Identity")
-DEEPEST, LONGEST = 4, 64
+DEEPEST, LONGEST, WIDEST = 4, 64, 1024
 
 
 def recipe_of(module: nn.Module) -> Any:
@@ -19,6 +21,8 @@ def recipe_of(module: nn.Module) -> Any:
     if type(module) is nn.Sequential:
         parts = [recipe_of(part) for part in module]
         return None if None in parts else ["Sequential", parts]
+    if type(module) is Warp:
+        return ["Warp", module.b.numel()]
     name = type(module).__name__
     plain = name in LAYERS and type(module) is getattr(nn, name) and repr(module) == repr(getattr(nn, name)())
     return [name] if plain else None
@@ -32,6 +36,8 @@ def build(recipe: Any, depth: int = 0) -> nn.Module | None:
         case ["Sequential", list(parts)] if depth < DEEPEST and len(parts) <= LONGEST:
             built = [build(part, depth + 1) for part in parts]
             return None if None in built else nn.Sequential(*(part for part in built if part is not None))
+        case ["Warp", int(dim)] if 1 <= dim <= WIDEST:
+            return Warp(dim, device="meta")
         case [str(name)] if name in LAYERS:
             module: nn.Module = getattr(nn, name)()
             return module

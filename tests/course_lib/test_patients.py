@@ -10,7 +10,7 @@ from course_lib.data import DataError, read_asset
 from course_lib.digit_model import MODEL_FILE, load_digit_model
 from course_lib.patients import PATIENTS_FILES, load_patient
 
-NAMES = ("03", "04", "05", "06_a", "06_b", "06_c", "10_a", "10_b", "10_c")
+NAMES = ("03", "04", "05", "06_a", "06_b", "06_c", "09_a", "09_b", "09_c", "10_a", "10_b", "10_c")
 
 
 def test_every_diagnosis_has_its_patient():
@@ -31,6 +31,10 @@ def test_the_patients_show_what_their_questions_say():
     assert load_patient("06_b").curves["kl"][-1] > 100
     grey = load_patient("06_c").images["samples"].float() / 255
     assert 0.49 <= grey.min() <= grey.max() <= 0.74
+    assert load_patient("09_a").curves["objective"][-1] > -0.8
+    assert load_patient("09_b").curves["objective"][-1].item() == pytest.approx(-1.8379, abs=1e-3)
+    assert load_patient("09_c").curves["objective"][-1] > 20
+    assert load_patient("09_c").curves["samples"].abs().median() > 1000
     assert load_patient("04").curves["spread"][-1] < 0.1
     assert load_patient("03").curves["sigma"][-1] < 0.1
     estimator = load_patient("05").curves

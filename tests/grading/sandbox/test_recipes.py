@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.func import functional_call
 
+from course_lib.warps import Warp
 from grading.sandbox.recipes import LAYERS, build, recipe_of
 
 PLAIN = {
@@ -61,7 +62,7 @@ PARTS = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-2, 9)
-    | st.sampled_from([*LAYERS, "Linear", "Sequential", "Bilinear", "eval"]),
+    | st.sampled_from([*LAYERS, "Linear", "Sequential", "Bilinear", "Warp", "eval"]),
     lambda parts: st.lists(parts, max_size=5),
     max_leaves=20,
 )
@@ -71,3 +72,12 @@ PARTS = st.recursive(
 def test_a_recipe_of_anything_is_a_plain_module_or_nothing(recipe):
     made = build(recipe)
     assert made is None or recipe_of(made) is not None
+
+
+def test_a_flow_is_built_anew_with_its_inverse():
+    layer, z = Warp(3), torch.randn(5, 3)
+    made, own = build(recipe_of(layer)), dict(layer.named_parameters())
+    x, log_det = functional_call(made, own, z)
+    torch.testing.assert_close(layer.inverse(x)[0], z)
+    torch.testing.assert_close(log_det, layer(z)[1])
+    assert all(parameter.is_meta for parameter in made.parameters())
