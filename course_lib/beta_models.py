@@ -15,7 +15,7 @@ from course_lib.vae import VAE
 MODELS_FILE, PATIENTS_FILE = ASSETS / "beta_models.npz", ASSETS / "patients_08.npz"
 SIZES = 784, 100, 16  # pixels, hidden units, latent dimensions
 DECADE = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
-BETAS = tuple(float(f"{step}e{power}") for power in (-2, -1, 0, 1) for step in DECADE) + (100.0,)
+BETAS = (*(float(f"{step}e{power}") for power in (-2, -1, 0, 1) for step in DECADE), 100.0)
 WITH_WEIGHTS = (0.05, 1.0, 50.0)  # whose networks ship, in 16 bits
 
 
