@@ -168,13 +168,19 @@ class BetaObjective:
     Args:
         model: has ``encoder``, ``log_likelihood`` and ``latent_dim``, as :class:`course_lib.vae.VAE` has.
         beta: a number, or a function of the step (0, 1, ...) and of the last batch's mean KL (NaN in step 0).
+        combine: makes the objective of log-likelihood, KL and beta.
 
     Attributes:
         betas, distortions, kls: of every step so far; nats an image.
     """
 
-    def __init__(self, model: Any, beta: float | Callable[[int, float], float]) -> None:
-        self.model, self.beta = model, beta
+    def __init__(
+        self,
+        model: Any,
+        beta: float | Callable[[int, float], float],
+        combine: Callable[[Tensor, Tensor, float], Tensor] = beta_elbo,
+    ) -> None:
+        self.model, self.beta, self.combine = model, beta, combine
         self.betas: list[float] = []
         self.distortions: list[float] = []
         self.kls: list[float] = []
@@ -190,7 +196,7 @@ class BetaObjective:
         self.betas.append(beta)
         self.distortions.append(-log_likelihood.mean().item())
         self.kls.append(kl.mean().item())
-        return beta_elbo(log_likelihood, kl, beta)
+        return self.combine(log_likelihood, kl, beta)
 
 
 class NeighbourVAE(nn.Module):

@@ -14,6 +14,7 @@ from course_lib.data import ASSETS
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, Picture, draw_images, label, new_figure
 
 PATIENTS_FILE = ASSETS / "patients.npz"
+PATIENTS_FILES = (PATIENTS_FILE, ASSETS / "patients_08.npz")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Patient:
             "sigma": "mean σ of the q_i",
             "spread": "spread of μ over the digits",
             "size": "mean |x| of its samples",
+            "log_beta": "log₁₀ β",
         }
         ends = []
         for axis, (name, values), colour in zip(axes, curves.items(), (BLUE, ORANGE, GREEN), strict=False):
@@ -106,7 +108,7 @@ def load_patient(name: str) -> Patient:
         KeyError: there is none of that name; the message lists those there are.
         DataError: the file is missing or corrupt.
     """
-    patients = shipped.load(PATIENTS_FILE)
+    patients = {name: patient for path in PATIENTS_FILES for name, patient in shipped.load(path).items()}
     if name not in patients:
         raise KeyError(f"no patient {name!r}; there are {', '.join(sorted(patients))}")
     arrays = patients[name].arrays

@@ -8,6 +8,7 @@ from course_lib.explorers.jensen_entropy_kl import bound, entropy, jensen
 from course_lib.explorers.latent_variable_models import monte_carlo
 from course_lib.explorers.policy_gradient_vs_reparameterization import gradients
 from course_lib.explorers.start_here import underflow
+from course_lib.explorers.vaes_in_practice import weight
 from course_lib.explorers.variational_autoencoder import plane
 from course_lib.explorers.variational_inference import ascent
 
@@ -21,4 +22,5 @@ EXPLORERS: dict[str, Explorer] = {
     "amortization": amortization,
     "gradients": gradients,
     "plane": plane,
+    "weight": weight,
 }

@@ -10,7 +10,7 @@ from course_lib.data import DataError, read_asset
 from course_lib.digit_model import MODEL_FILE, load_digit_model
 from course_lib.patients import PATIENTS_FILE, load_patient
 
-NAMES = ("03", "04", "05", "06_a", "06_b", "06_c")
+NAMES = ("03", "04", "05", "06_a", "06_b", "06_c", *(f"08_{letter}" for letter in "abcde"))
 
 
 def test_every_diagnosis_has_its_patient():

@@ -97,7 +97,7 @@ DIAGNOSIS_C = Question(
     text="The third model had a schedule. What is wrong?",
     options={
         "β stays at 0 throughout": "Then the KL would be large from the first steps on.",
-        "β runs from high to low": "At first the code is too dear to be used, at the end it costs nothing: the KL rises to the last step, and "
+        "β runs from high to low": "At first the code is too dear to be used, at the end it costs next to nothing: the KL rises to the last step, and "
         "samples are garbage. The lecture starts low and ends high.",
         "β is far too large throughout": "The KL is at 0 only at first. What has made the code cheap later on?",
         "β rises too fast": "Then the KL would fall as β rises. Here it climbs, to the end.",
