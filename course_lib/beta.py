@@ -210,6 +210,8 @@ class NeighbourVAE(nn.Module):
         sees_given, sees_neighbours: what the decoder sees beside z.
     """
 
+    before: Tensor
+
     def __init__(self, hidden_dim: int, latent_dim: int, sees_given: bool, sees_neighbours: bool) -> None:
         super().__init__()
         self.latent_dim, self.sees_given, self.sees_neighbours = latent_dim, sees_given, sees_neighbours

@@ -193,9 +193,7 @@ def strong() -> dict[str, Shipped]:
     return {"strong": Shipped(arrays, recipe, 0, time.monotonic() - start, {"seeds": float(number)})}
 
 
-def patient(
-    build: Callable[[], VAE | NeighbourVAE], beta: Weight, with_beta: bool = False
-) -> Callable[[int], Shipped]:
+def patient(build: Callable[[], VAE | NeighbourVAE], beta: Weight, with_beta: bool = False) -> Callable[[int], Shipped]:
     def make(seed: int) -> Shipped:
         torch.manual_seed(seed)
         start, epochs, model = time.monotonic(), 10, build()

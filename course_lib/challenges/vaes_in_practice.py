@@ -33,7 +33,9 @@ def measure(model: Any) -> float:
     """
     encoder, decoder = getattr(model, "encoder", None), getattr(model, "decoder", None)
     if not callable(encoder) or not callable(decoder):
-        raise ValueError("hand in a model with encoder(x), which gives mu and log_sigma, and decoder(z), which gives logits")
+        raise ValueError(
+            "hand in a model with encoder(x), which gives mu and log_sigma, and decoder(z), which gives logits"
+        )
     if isinstance(model, torch.nn.Module):
         model.eval()
     generator = torch.Generator().manual_seed(9)
@@ -59,7 +61,9 @@ def _codes(encoder: Any, x: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError("encoder gives two tensors, mu and log_sigma")
     mu, log_sigma = codes
     if mu.dim() != 2 or mu.shape != log_sigma.shape or len(mu) != len(x):
-        raise ValueError(f"mu and log_sigma are (batch, latent_dim) both; yours are {tuple(mu.shape)}, {tuple(log_sigma.shape)}")
+        raise ValueError(
+            f"mu and log_sigma are (batch, latent_dim) both; yours are {tuple(mu.shape)}, {tuple(log_sigma.shape)}"
+        )
     return mu, log_sigma
 
 
@@ -68,6 +72,7 @@ CHALLENGE = Challenge(
     unit="nats of distortion a test digit",
     higher_is_better=False,
     measure=measure,
-    record=99.0,
-    how="",
+    record=102.28,
+    how="a VAE with 300 hidden units and 16 latent dimensions, its decoder's last biases begun at the average image, on the 10,000 embedded "
+    "digits; a controller with target 14.6 and factor 1.005; sixteen passes at a learning rate of 2e-3, six at a fifth of it.",
 )

@@ -96,10 +96,15 @@ def kl_bars(dimensions: Mapping[str, Tensor], threshold: float = 0.0) -> Picture
     for axis, (name, values), colour in zip(axes, dimensions.items(), (ORANGE, GREEN, BLUE), strict=False):
         ordered = values.sort(descending=True).values
         axis.bar(range(1, len(ordered) + 1), ordered, color=colour)
-        label(axis, f"{name}: {values.sum().item():.1f} nats in all", "latent dimension, largest first", "mean KL (nats)")
+        label(
+            axis, f"{name}: {values.sum().item():.1f} nats in all", "latent dimension, largest first", "mean KL (nats)"
+        )
     for axis in axes[1:]:
         axis.set_ylabel("")
-    told = "; ".join(f"{name}: {values.sum().item():.1f} nats, largest {values.max().item():.2f}" for name, values in dimensions.items())
+    told = "; ".join(
+        f"{name}: {values.sum().item():.1f} nats, largest {values.max().item():.2f}"
+        for name, values in dimensions.items()
+    )
     return Picture(figure, f"Bars of the KL in each latent dimension, sorted. {told}.")
 
 
@@ -125,7 +130,12 @@ def from_low_to_high(sweep: Sequence[Trained]) -> Picture:
     right.axvspan(min(both), max(both), color=SKY, alpha=0.25, lw=0)
     for at, text in ((min(both) / 2, "too\nlow"), ((min(both) + max(both)) / 2, "both below ½"), (50, "too high")):
         right.text(at, 1.7, text, fontsize=9, va="top", ha="center")
-    label(right, "Too low, or too high: one of the two goes wrong", "mean KL on test digits (nats)", "gap: 0 good, 1 as bad as can be")
+    label(
+        right,
+        "Too low, or too high: one of the two goes wrong",
+        "mean KL on test digits (nats)",
+        "gap: 0 good, 1 as bad as can be",
+    )
     return Picture(
         figure,
         "Left: the mean KL falls from over 70 nats to 0 as beta grows from 0.01 to 100. Right: over the KL, the reconstruction gap "
@@ -146,9 +156,8 @@ def no_bound(betas: Tensor, objectives: Tensor, log_evidence: float) -> Picture:
     axis.axhline(log_evidence, color=BLACK, lw=1.4, ls="--")
     axis.plot([1], [log_evidence], "o", color=BLACK, ms=7)
     axis.set_xscale("log")
-    axis.text(betas[-1], log_evidence, "log p(x), exact", ha="right", va="bottom", fontsize=9)
-    last = len(betas) - 1
-    axis.text(betas[last], objectives[last], "objective  ", color=BLUE, va="center", ha="right", fontsize=9)
+    axis.text(betas[-1].item(), log_evidence, "log p(x), exact", ha="right", va="bottom", fontsize=9)
+    axis.text(betas[-1].item(), objectives[-1].item(), "objective  ", color=BLUE, va="center", ha="right", fontsize=9)
     low, high = axis.get_ylim()
     axis.set_ylim(low, high + 0.06 * (high - low))
     label(axis, "Below β = 1 the objective exceeds log p(x): it bounds nothing", "β, logarithmic", "nats a data point")
@@ -174,9 +183,15 @@ def rate_distortion_curve(sweep: Sequence[Trained], own: Mapping[str, tuple[floa
     for model in sweep:
         if any(abs(model.beta - shown) < 1e-9 for shown in LABELLED):
             axis.annotate(
-                f"β = {model.beta:g}", (model.rate, model.distortion), xytext=(5, 6), textcoords="offset points", fontsize=9
+                f"β = {model.beta:g}",
+                (model.rate, model.distortion),
+                xytext=(5, 6),
+                textcoords="offset points",
+                fontsize=9,
             )
-    for (name, (rate, distortion)), colour, marker in zip(own.items(), (ORANGE, BLUE, PURPLE, RED), "Xs^D", strict=False):
+    for (name, (rate, distortion)), colour, marker in zip(
+        own.items(), (ORANGE, BLUE, PURPLE, RED), "Xs^D", strict=False
+    ):
         axis.plot([rate], [distortion], marker, color=colour, ms=9, mec="white", label=name, ls="")
     if own:
         axis.legend(frameon=False, loc="upper right", fontsize=9)
@@ -213,7 +228,9 @@ def strong_decoders(numbers: Mapping[str, Tensor], images: Mapping[str, Tensor])
     draw_images(right, torch.cat([rows[:6] for rows in images.values()]), columns=6)
     right.set_yticks([30 * i + 14 for i in range(len(images))], names, fontsize=8)
     label(right, "Six codes, one upper half", "z differs, the chance in the pixels does not", "")
-    told = "; ".join(f"{n}: KL {v[:, 0].mean():.1f}, ELBO {-(v[:, 0] + v[:, 1]).mean():.1f}" for n, v in numbers.items())
+    told = "; ".join(
+        f"{n}: KL {v[:, 0].mean():.1f}, ELBO {-(v[:, 0] + v[:, 1]).mean():.1f}" for n, v in numbers.items()
+    )
     return Picture(
         figure,
         f"What the decoder sees, with the mean over seeds of KL and ELBO in nats: {told}. Right, rows of one digit completed with "
@@ -238,7 +255,9 @@ def over_steps(runs: Mapping[str, Sequence[float]], target: float | None = None)
         axis.axhline(target, color=BLACK, lw=1, ls="--")
     axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
     axis.set_ylim(bottom=0)
-    title = "The controller holds the KL at its target" if target is not None else "What β does to the KL while training"
+    title = (
+        "The controller holds the KL at its target" if target is not None else "What β does to the KL while training"
+    )
     label(axis, title, "training step", "mean KL of the batch (nats)")
     told = "; ".join(f"{name} ends at {means[-1].item():.1f}" for name, means in lines.items())
     return Picture(figure, f"The KL over training steps: {told} nats.")
@@ -253,7 +272,14 @@ def cures(numbers: Mapping[str, Tensor], curves: Mapping[str, Tensor]) -> Pictur
     """
     figure, (left, right) = new_figure(2, width=4.7, height=3.4)
     for (name, kls), colour, marker in zip(curves.items(), CYCLE, MARKERS, strict=False):
-        left.plot([BIN * (i + 1) for i in range(len(kls))], kls.clamp(min=0.02), color=colour, marker=marker, markevery=6, ms=5)
+        left.plot(
+            [BIN * (i + 1) for i in range(len(kls))],
+            kls.clamp(min=0.02),
+            color=colour,
+            marker=marker,
+            markevery=6,
+            ms=5,
+        )
         rows = numbers[name]
         right.plot(rows[:, 0], -(rows[:, 0] + rows[:, 1]), marker, color=colour, ms=7, ls="", label=name)
     left.set_yscale("log")
@@ -261,7 +287,9 @@ def cures(numbers: Mapping[str, Tensor], curves: Mapping[str, Tensor]) -> Pictur
     right.legend(frameon=False, loc="lower left", fontsize=9)
     label(left, "A schedule puts it off, no more", "training step", "mean KL of the batch (nats)")
     label(right, "A code in use costs some of the bound", "mean KL on test digits (nats)", "ELBO on test digits (nats)")
-    told = "; ".join(f"{n}: KL {v[:, 0].mean():.2f}, ELBO {-(v[:, 0] + v[:, 1]).mean():.1f}" for n, v in numbers.items())
+    told = "; ".join(
+        f"{n}: KL {v[:, 0].mean():.2f}, ELBO {-(v[:, 0] + v[:, 1]).mean():.1f}" for n, v in numbers.items()
+    )
     return Picture(figure, f"The strong decoder under several weights, means over seeds, nats. {told}.")
 
 
