@@ -29,7 +29,7 @@ def draw_weight(beta: float) -> tuple[Figure, str]:
     draw_images(images, torch.cat([_originals(), model.reconstructions[:SHOWN], model.samples[: 2 * SHOWN]]), SHOWN)
     images.set_yticks([14, 44, 74, 104], ["x", "back", "draws", "draws"])
     label(images, f"β = {model.beta:g}", "test digits, and samples of the prior", "decoded")
-    bars.bar(range(1, 17), model.kl_per_dimension.sort(descending=True).values.numpy(), color=BLUE)
+    bars.bar(range(1, 17), model.kl_per_dimension.sort(descending=True).values.tolist(), color=BLUE)
     bars.set_ylim(0, 6)
     label(bars, f"KL: {model.rate:.1f} nats", "latent dimension, sorted", "mean KL (nats)")
     curve.plot([m.rate for m in sweep], [m.distortion for m in sweep], "-", color=BLACK, lw=1)

@@ -32,13 +32,13 @@ BIN = 20  # steps in one point of a curve
 
 def the_weight() -> Picture:
     """Draw which way the two terms' gradients go, and where β stands on it."""
-    diagram = Diagram(columns=6.55, rows=2.75, stretch=0.98)
+    diagram = Diagram(columns=6.7, rows=2.75, stretch=0.97)
     diagram.node("x", (0, 0.6), "observed")
     diagram.node("encoder", (1.1, 0.6), "step", "encoder\nφ")
     diagram.node("q", (2.35, 0.6), "step", "q(z|x)")
     diagram.node("z", (3.35, 0.6), "latent")
     diagram.node("decoder", (4.35, 0.6), "step", "decoder\nθ")
-    diagram.node("likelihood", (5.6, 0.6), "step", "log p(x|z)")
+    diagram.node("likelihood", (5.5, 0.6), "step", "log p(x|z)")
     diagram.node("kl", (2.35, 1.9), "step", "β · KL(q‖p(z))")
     for start, end in (("x", "encoder"), ("encoder", "q"), ("q", "z"), ("z", "decoder"), ("decoder", "likelihood")):
         diagram.arrow(start, end)
@@ -86,7 +86,7 @@ def two_problems(x: Tensor, digits: Tensor, rows: Mapping[str, tuple[Tensor, Ten
     )
 
 
-def kl_bars(dimensions: Mapping[str, Tensor], threshold: float = 0.0) -> Picture:
+def kl_bars(dimensions: Mapping[str, Tensor]) -> Picture:
     """Draw the KL of each latent dimension, the largest first, for several models on one scale.
 
     Args:
@@ -95,7 +95,7 @@ def kl_bars(dimensions: Mapping[str, Tensor], threshold: float = 0.0) -> Picture
     figure, axes = new_figure(len(dimensions), width=9.4 / len(dimensions), height=2.9, sharey=True)
     for axis, (name, values), colour in zip(axes, dimensions.items(), (ORANGE, GREEN, BLUE), strict=False):
         ordered = values.sort(descending=True).values
-        axis.bar(range(1, len(ordered) + 1), ordered, color=colour)
+        axis.bar(range(1, len(ordered) + 1), ordered.tolist(), color=colour)
         label(
             axis, f"{name}: {values.sum().item():.1f} nats in all", "latent dimension, largest first", "mean KL (nats)"
         )
@@ -213,7 +213,8 @@ def strong_decoders(numbers: Mapping[str, Tensor], images: Mapping[str, Tensor])
         images: uint8 ``(8, 28, 28)``, likewise.
     """
     figure, (left, middle, right) = new_figure(3, width=3.25, height=3.0, width_ratios=[1, 1, 2.5])
-    names = [name.replace(", ", ",\n") for name in numbers]
+    last = [name.rpartition(", ")[2].replace(" ", "\n") for name in numbers]
+    names = last[:1] + [f"+ {name}" for name in last[1:]]  # each sees one thing more
     for axis, values, colour, marker in (
         (left, [n[:, 0] for n in numbers.values()], BLUE, "o"),
         (middle, [-(n[:, 0] + n[:, 1]) for n in numbers.values()], GREEN, "s"),

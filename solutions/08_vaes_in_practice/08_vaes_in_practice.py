@@ -41,7 +41,8 @@ figures.two_problems(x[:8], images.flat()[:8], rows)
 
 # %% [markdown]
 # A gives digits back best of all, and draws tangles: its **latent code is not compressed**. The codes lie anywhere, and $z\sim p(z)$ falls where none is. C gives back the
-# same grey average for every digit, and draws it as well: its **latent code is ignored**. B does both well.
+# same grey average for every digit, and draws it as well: its **latent code is ignored**. B is between: digits come back, and about half of
+# its draws could be digits.
 #
 # Pictures are seen when a model is finished. One number tells while it trains: $D_{KL}(q_\phi(z|x)\,\|\,p(z))$, how much the code tells about its image. The slide: too low, no
 # information in $z$; too high, too much of it; "need to control this quantity carefully to get good results".
@@ -73,7 +74,9 @@ def kl_per_dimension(mu, log_sigma):
 # %% tags=["show"]
 per_dimension = using("kl_per_dimension")
 with torch.no_grad():
-    figures.kl_bars({name: per_dimension(*vae.encoder(x)) for name, vae in models.items()})
+    dimensions = {name: per_dimension(*vae.encoder(x)) for name, vae in models.items()}
+figures.kl_bars(dimensions)
+
 
 # %% [markdown]
 # (Each model has sixteen dimensions. C's bars are there; they are as good as 0.)
@@ -465,9 +468,7 @@ figures.over_steps({"β = 1": without.kls, "0 to 1 in 300 steps": with_schedule.
 # %% tags=["show"]
 seeds = load_record("seeds")
 print(f"{seeds.recipe}; {seeds.seconds:.0f} s")
-figures.schedules(
-    seeds.arrays, "A model that keeps its code anyway: with a schedule every seed ends lower"
-)
+figures.schedules(seeds.arrays, "A model that keeps its code anyway: with a schedule every seed ends lower")
 
 # %% [markdown]
 # What is luck? With one weight and one way to it, the seeds lie within two and a half nats of each other. What is not: the schedules end lower, by about three nats at β = 1, by two and a half to four at β = 4,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -119,7 +120,7 @@ def test_the_sweep_goes_from_one_problem_to_the_other():
     assert said[0] == "latent code not compressed"
     assert said[-1] == "latent code ignored"
     assert said[BETAS.index(1.0)] == "healthy"
-    assert all(one.rate > other.rate for one, other in zip(sweep, sweep[1:], strict=False))
+    assert all(one.rate > other.rate for one, other in itertools.pairwise(sweep))
     best = min(sweep, key=lambda m: m.rate + m.distortion)
     assert 0.5 <= best.beta <= 1.5, "the text says near 1"
 
@@ -162,7 +163,7 @@ def test_the_patients_of_notebook_08_show_what_their_questions_say():
     kls = {letter: load_patient(f"08_{letter}").curves["kl"] for letter in "abcde"}
     assert kls["a"][-1] > 50
     assert kls["b"][-1] < 0.1
-    assert kls["c"].min() < 1
+    assert kls["c"][:10].max() < 3
     assert kls["c"][-1] == kls["c"][10:].max()
     assert kls["d"][-1] < 0.1
     assert (load_patient("08_d").curves["log_beta"][5:].diff() > 0).all()

@@ -16,7 +16,7 @@ FALLING = torch.linspace(-1.9, -12.0, 31)
 
 PICTURES = {
     "weight": lambda: figures.the_weight(),
-    "problems": lambda: figures.two_problems(IMAGES, IMAGES, {name: (IMAGES, IMAGES) for name in "ABC"}),
+    "problems": lambda: figures.two_problems(IMAGES, IMAGES, dict.fromkeys("ABC", (IMAGES, IMAGES))),
     "bars": lambda: figures.kl_bars({name: torch.rand(16) for name in "ABC"}),
     "low to high": lambda: figures.from_low_to_high(load_sweep()),
     "no bound": lambda: figures.no_bound(torch.logspace(-2, 1, 31), FALLING, -2.9),

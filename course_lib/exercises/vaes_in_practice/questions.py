@@ -97,9 +97,9 @@ DIAGNOSIS_C = Question(
     text="The third model had a schedule. What is wrong?",
     options={
         "β stays at 0 throughout": "Then the KL would be large from the first steps on.",
-        "β runs from high to low": "At first the code is too dear to be used, at the end it costs next to nothing: the KL rises to the last step, and "
-        "samples are garbage. The lecture starts low and ends high.",
-        "β is far too large throughout": "The KL is at 0 only at first. What has made the code cheap later on?",
+        "β runs from high to low": "At first the code is too dear to tell much, at the end it costs next to nothing: the KL rises to the last step, and "
+        "samples fall apart. The lecture starts low and ends high.",
+        "β is far too large throughout": "The KL is small only at first. What has made the code cheap later on?",
         "β rises too fast": "Then the KL would fall as β rises. Here it climbs, to the end.",
     },
     correct="β runs from high to low",
@@ -128,9 +128,10 @@ DIAGNOSIS_E = Question(
     options={
         "the latent code is ignored": "Then reconstructions would all be alike. These follow their digits.",
         "the latent code is not compressed": "Then samples would be garbage. Hold the last row against that of the first model.",
-        "nothing, it is healthy": "A KL of some fifteen nats, reconstructions that follow their digits, samples of which many are digits. The peak "
-        "of the KL at the beginning is the warm-up: β was still small.",
-        "β was still rising at the end": "Then the KL would still be falling. After its peak it stays.",
+        "nothing, it is healthy": "A KL of some twenty nats, reconstructions that follow their digits, samples that are digits or nearly "
+        "so after ten passes. The small peak of the KL at the beginning is the warm-up: β was below 1.",
+        "β was still rising at the end": "A rising β would push the KL down. Here it grows slowly from step 100 on, and the "
+        "log-likelihood with it.",
     },
     correct="nothing, it is healthy",
 )
