@@ -96,6 +96,8 @@ def kl_bars(dimensions: Mapping[str, Tensor]) -> Picture:
     for axis, (name, values), colour in zip(axes, dimensions.items(), (ORANGE, GREEN, BLUE), strict=False):
         ordered = values.sort(descending=True).values
         axis.bar(range(1, len(ordered) + 1), ordered.tolist(), color=colour)
+        if ordered[0] < 0.01:
+            axis.text(len(ordered) / 2, 0.3, "each below 0.01 nats", color=colour, ha="center", fontsize=9)
         label(
             axis, f"{name}: {values.sum().item():.1f} nats in all", "latent dimension, largest first", "mean KL (nats)"
         )
@@ -213,7 +215,7 @@ def strong_decoders(numbers: Mapping[str, Tensor], images: Mapping[str, Tensor])
         images: uint8 ``(8, 28, 28)``, likewise.
     """
     figure, (left, middle, right) = new_figure(3, width=3.25, height=3.0, width_ratios=[1, 1, 2.5])
-    last = [name.rpartition(", ")[2].replace(" ", "\n") for name in numbers]
+    last = [name.rpartition(", ")[2].replace(" ", "\n").replace("neighb", "neigh-\nb") for name in numbers]
     names = last[:1] + [f"+ {name}" for name in last[1:]]  # each sees one thing more
     for axis, values, colour, marker in (
         (left, [n[:, 0] for n in numbers.values()], BLUE, "o"),

@@ -353,6 +353,7 @@ slope_prediction = "where its slope is -1"
 # %% tags=["show", "varies"]
 from course_lib.training import train
 
+weighted = using("beta_elbo")
 MY_BETA = 3.0  # yours: any number from 0.01 to 100
 settings = {"epochs": 6, "batch_size": 100, "learning_rate": 2e-3, "binarize": True, "device": "cpu"}
 
@@ -361,7 +362,7 @@ def trained_with(beta, seed=0, **changed):
     """A VAE with this weight (a number, or a function of step and last KL), and its terms."""
     torch.manual_seed(seed)
     vae = VAE(784, 100, 16)
-    objective = BetaObjective(vae, beta, using("beta_elbo"))
+    objective = BetaObjective(vae, beta, weighted)
     train(vae, images.images, objective=objective, seed=seed, **(settings | changed))
     return vae, objective
 
@@ -369,6 +370,8 @@ def trained_with(beta, seed=0, **changed):
 mine, by_hand = trained_with(MY_BETA)
 
 # %% tags=["show", "varies"]
+from course_lib.distributions import kl_to_standard_normal
+
 point_of = using("rate_distortion")
 binary = torch.bernoulli(x, generator=torch.Generator().manual_seed(8))
 
@@ -379,7 +382,7 @@ def place(vae):
         mu, log_sigma = vae.encoder(binary)
         eps = torch.randn(mu.shape, generator=torch.Generator().manual_seed(9))
         log_likelihood = vae.log_likelihood(binary, mu + log_sigma.exp() * eps)
-        kl = using("kl_per_dimension")(mu, log_sigma).sum().expand(len(mu))  # its mean is all that counts
+        kl = kl_to_standard_normal(mu, log_sigma)
     rate, distortion = point_of(log_likelihood, kl)
     return rate.item(), distortion.item()
 
