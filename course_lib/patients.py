@@ -15,7 +15,12 @@ from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, Picture, draw_imag
 
 PATIENTS_FILE = ASSETS / "patients.npz"
 FLOW_PATIENTS_FILE, FLOWS_FILE = ASSETS / "patients_09.npz", ASSETS / "patients_10.npz"
-PATIENTS_FILES = (PATIENTS_FILE, FLOW_PATIENTS_FILE, FLOWS_FILE)
+PATIENTS_FILES = (
+    PATIENTS_FILE,
+    *(ASSETS / f"patients_{notebook}.npz" for notebook in ("07", "08")),
+    FLOW_PATIENTS_FILE,
+    FLOWS_FILE,
+)
 PLANE_REACH, PLANE_CELLS = 3.0, 96  # of the densities in the plane
 
 
@@ -49,6 +54,7 @@ class Patient:
             "sigma": "mean σ of the q_i",
             "spread": "spread of μ over the digits",
             "size": "mean |x| of its samples",
+            "log_beta": "log₁₀ β",
         }
         ends = []
         for axis, (name, values), colour in zip(axes, curves.items(), (BLUE, ORANGE, GREEN), strict=False):

@@ -10,6 +10,7 @@ from course_lib.explorers.nice import couplings
 from course_lib.explorers.normalizing_flows import stretching, through_layers
 from course_lib.explorers.policy_gradient_vs_reparameterization import gradients
 from course_lib.explorers.start_here import underflow
+from course_lib.explorers.vaes_in_practice import weight
 from course_lib.explorers.variational_autoencoder import plane
 from course_lib.explorers.variational_inference import ascent
 
@@ -23,6 +24,7 @@ EXPLORERS: dict[str, Explorer] = {
     "amortization": amortization,
     "gradients": gradients,
     "plane": plane,
+    "weight": weight,
     "stretching": stretching,
     "through_layers": through_layers,
     "couplings": couplings,

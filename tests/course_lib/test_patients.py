@@ -10,7 +10,11 @@ from course_lib.data import DataError, read_asset
 from course_lib.digit_model import MODEL_FILE, load_digit_model
 from course_lib.patients import PATIENTS_FILES, load_patient
 
-NAMES = ("03", "04", "05", "06_a", "06_b", "06_c", "09_a", "09_b", "09_c", "10_a", "10_b", "10_c")
+NAMES = (
+    *("03", "04", "05", "06_a", "06_b", "06_c"),
+    *(f"08_{letter}" for letter in "abcde"),
+    *("09_a", "09_b", "09_c", "10_a", "10_b", "10_c"),
+)
 
 
 def test_every_diagnosis_has_its_patient():
