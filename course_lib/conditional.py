@@ -223,32 +223,22 @@ def conditional_objective(model: Any, x_dim: int) -> Callable[[Tensor, torch.Gen
     return objective
 
 
-COLUMNS, STEPS, UPPER = 24, 10, 0.7  # pixels of a row, questions, and how often the stroke lies on the right
+COLUMNS, QUESTIONS, OFTEN = 24, 10, 0.7  # pixels of a row, questions, and how often the stroke lies on the right
 
 
-def branching_rows(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw questions with two answers: a row of pixels with a stroke on the right of the middle, or on the left.
+def branching_world() -> tuple[Tensor, Tensor, Tensor]:
+    """Return questions with two answers each, and how likely each answer is: a conditional distribution that is known.
 
-    p(y|x) is known: the stroke, four pixels, lies as far from the middle as x says, on the right with probability 0.7.
-
-    Args:
-        n: how many.
+    Question k, one of ten, has for its answer a row of pixels with a stroke four pixels wide, k pixels from the middle:
+    on the right with probability 0.7, else on the left. For k = 0 the two are the same row.
 
     Returns:
-        ``x (n, 1)``, one of 0, 1/9, …, 1, and ``y (n, 24)``, zeros and ones.
+        ``x (20, 10)``, which question, as a one among zeros; ``y (20, 24)``, zeros and ones; and p(y|x), ``(20,)``. First
+        all answers on the right, then all on the left.
     """
-    step = torch.randint(STEPS, (n,), generator=generator)
-    right = torch.rand(n, generator=generator) < UPPER
-    return (step / (STEPS - 1)).unsqueeze(-1), branching_row(step, right)
-
-
-def branching_row(step: Tensor, right: Tensor) -> Tensor:
-    """Return the rows ``(n, 24)`` of questions ``step (n,)``, 0 … 9, on the right where ``right (n,)`` is true."""
-    middle = COLUMNS / 2 - 0.5 + torch.where(right, 1, -1) * step
-    return ((torch.arange(COLUMNS) - middle.unsqueeze(-1)).abs() < 2).float()
-
-
-def branching_log_prob(step: Tensor, right: Tensor) -> Tensor:
-    """Return log p(y|x) of these rows, ``(n,)``, nats: at step 0 both answers are the same."""
-    share = torch.where(right, UPPER, 1 - UPPER)
-    return torch.where(step == 0, torch.ones_like(share), share).log()
+    side = torch.tensor([1.0, -1.0]).repeat_interleave(QUESTIONS)
+    offset = torch.arange(QUESTIONS).repeat(2)
+    middle = COLUMNS / 2 - 0.5 + side * offset
+    y = ((torch.arange(COLUMNS) - middle.unsqueeze(-1)).abs() < 2).float()
+    likely = torch.where(side > 0, OFTEN, 1 - OFTEN)
+    return torch.eye(QUESTIONS).repeat(2, 1), y, torch.where(offset == 0, torch.ones_like(likely), likely)

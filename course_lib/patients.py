@@ -14,6 +14,7 @@ from course_lib.data import ASSETS
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, Picture, draw_images, label, new_figure
 
 PATIENTS_FILE = ASSETS / "patients.npz"
+PATIENTS_FILES = (PATIENTS_FILE, ASSETS / "patients_07.npz")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Patient:
             "sigma": "mean σ of the q_i",
             "spread": "spread of μ over the digits",
             "size": "mean |x| of its samples",
+            "likelihood_of_y": "E[log p(y|x, z)], as trained (nats)",
+            "kl_given_x": "D_KL(q‖p(z|x)) (nats)",
         }
         ends = []
         for axis, (name, values), colour in zip(axes, curves.items(), (BLUE, ORANGE, GREEN), strict=False):
@@ -72,6 +75,7 @@ class Patient:
         axis.set_title("What it draws", loc="left", fontsize=10.5)
         shown = {
             "03": "eight training images",
+            "07": "eight test images; of each row below, the upper half is given",
             "10": "eight test images and sixteen draws; below 0 white, above 1 black",
         }
         axis.set_xlabel(shown.get(self.name[:2], "eight test images"))
@@ -106,7 +110,7 @@ def load_patient(name: str) -> Patient:
         KeyError: there is none of that name; the message lists those there are.
         DataError: the file is missing or corrupt.
     """
-    patients = shipped.load(PATIENTS_FILE)
+    patients = {name: patient for path in PATIENTS_FILES for name, patient in shipped.load(path).items()}
     if name not in patients:
         raise KeyError(f"no patient {name!r}; there are {', '.join(sorted(patients))}")
     arrays = patients[name].arrays
