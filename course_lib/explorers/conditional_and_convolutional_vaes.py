@@ -75,9 +75,9 @@ def draw_completion(digit: int, rows: int, first: float, second: float) -> tuple
         plane.plot(*(radius * circle).T, color=ORANGE, ls=style, lw=1)
     z = centre + width * eps[0]
     plane.plot([z[0]], [z[1]], "X", color=BLACK, ms=11, mec="white")
-    plane.set(xlim=(-5.5, 5.5), ylim=(-5.5, 5.5))
-    plane.text(-5.2, 4.8, "p(z|x)", color=BLUE, fontsize=9, va="top")
-    plane.text(-5.2, 4.0, "N(0, I)", color=ORANGE, fontsize=9, va="top")
+    plane.set(xlim=(-5, 5), ylim=(-5, 5))
+    plane.text(-4.7, 4.7, "p(z|x)", color=BLUE, fontsize=9, va="top")
+    plane.text(-4.7, 3.9, "N(0, I)", color=ORANGE, fontsize=9, va="top")
     label(plane, "1 σ and 2 σ of the prior", "z, dimension 1", "z, dimension 2")
     draw_images(pictures, (255 * torch.stack([upper, completed, shown])).byte(), 3, ("x", "completed", "the digit"))
     pictures.axhline(rows - 0.5, color=BLUE, lw=1, ls=":")

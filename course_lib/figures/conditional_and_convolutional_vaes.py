@@ -10,30 +10,30 @@ import torch
 from torch import Tensor
 
 from course_lib.figures.diagrams import Diagram
-from course_lib.plots import BLACK, BLUE, GREEN, MARKERS, ORANGE, PURPLE, RED, Picture, draw_images, label, new_figure
+from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, Picture, draw_images, label, new_figure
 
 SIDE, GREY = 28, "#777777"
 
 
 def the_machine() -> Picture:
     """Draw what training goes through and what a prediction goes through."""
-    diagram = Diagram(columns=6.2, rows=3.2, stretch=1.05)
-    diagram.node("x", (0, 1.0), "observed")
-    diagram.node("y", (0, 2.2), "observed")
-    diagram.node("encoder", (1.3, 2.2), "step", "encoder\nq(z|x, y)")
-    diagram.node("prior", (1.3, 0.0), "step", "prior\np(z|x)")
-    diagram.node("z", (2.9, 1.1), "latent")
-    diagram.node("decoder", (4.1, 1.1), "step", "decoder\np(y|x, z)")
-    diagram.node("answer", (5.4, 1.1), "step", "p(ink in y)")
-    diagram.arrow("x", "encoder")
-    diagram.arrow("y", "encoder")
-    diagram.arrow("x", "prior")
-    diagram.arrow("encoder", "z", text="in training")
-    diagram.arrow("prior", "z", text="at test time", bend=-0.01)
-    diagram.arrow("x", "decoder", bend=-0.62)
-    diagram.arrow("z", "decoder")
+    diagram = Diagram(columns=6.6, rows=3.3, stretch=0.98)
+    diagram.node("x", (0, 1.2), "observed")
+    diagram.node("y", (0, 2.4), "observed")
+    diagram.node("encoder", (1.4, 2.4), "step", "encoder\nq(z|x, y)")
+    diagram.node("prior", (1.4, 0.2), "step", "prior\np(z|x)")
+    diagram.node("z", (3.0, 1.3), "latent")
+    diagram.node("decoder", (4.2, 1.3), "step", "decoder\np(y|x, z)")
+    diagram.node("x again", (4.2, 0.2), "observed", "x")
+    diagram.node("answer", (5.6, 1.3), "step", "p(ink in y)")
+    for start, end in (("x", "encoder"), ("y", "encoder"), ("x", "prior"), ("x again", "decoder"), ("z", "decoder")):
+        diagram.arrow(start, end)
+    diagram.arrow("encoder", "z")
+    diagram.arrow("prior", "z")
     diagram.arrow("decoder", "answer")
-    diagram.note((2.0, 1.1), "KL", color=PURPLE)
+    diagram.note((2.55, 2.1), "in training")
+    diagram.note((2.6, 0.5), "at test time")
+    diagram.note((1.75, 1.3), "the KL holds\nthem together", color=PURPLE)
     return diagram.picture(
         "x goes everywhere; y is there in training only",
         "x and y go into the encoder, which gives q(z|x, y); x alone goes into the prior p(z|x). In training z comes from the "
@@ -89,7 +89,7 @@ def bound_and_truth(bound: Tensor, estimate: Tensor, true: Tensor, average: Tens
     Args:
         bound, estimate, true, average: ``(questions,)``, nats.
     """
-    figure, (axis,) = new_figure(width=7.4, height=3.3)
+    figure, (axis,) = new_figure(width=8.6, height=3.3)
     lines = {
         "true log p(y|x)": (true, BLACK, "-", ""),
         "the model's, over draws of the prior": (estimate, GREEN, "--", "o"),
@@ -98,7 +98,7 @@ def bound_and_truth(bound: Tensor, estimate: Tensor, true: Tensor, average: Tens
     }
     for name, (values, colour, style, marker) in lines.items():
         axis.plot(range(len(values)), values, color=colour, ls=style, marker=marker, ms=5, lw=1.8, label=name)
-    label(axis, "The bound lies below, and far above one averaged answer", "question x", "mean over its answers (nats)")
+    label(axis, "The bound is close, the averaged answer far off", "question x", "mean over its answers (nats)")
     figure.legend(loc="outside right upper", frameon=False, fontsize=9)
     return Picture(
         figure,
@@ -184,14 +184,9 @@ def best_of(errors: Mapping[int, float], mean_error: float) -> Picture:
         ha="right",
         fontsize=9,
     )
+    first = min(errors)
     axis.annotate(
-        "the best of S answers",
-        (max(errors), min(errors.values())),
-        (0, 9),
-        textcoords="offset points",
-        color=GREEN,
-        ha="right",
-        fontsize=9,
+        "the best of S answers", (first, errors[first]), (12, -3), textcoords="offset points", color=GREEN, fontsize=9
     )
     label(axis, "One answer errs more than the mean, the best of many less", "answers S", "mean squared error of y")
     said = ", ".join(f"{value:.4f} for {number}" for number, value in errors.items())
@@ -211,7 +206,7 @@ def estimates(values: Mapping[int, float], bound: float) -> Picture:
     axis.plot(list(values), list(values.values()), "o-", color=GREEN)
     axis.axhline(bound, color=BLUE, ls="--")
     axis.annotate(
-        "the bound, z from q", (min(values), bound), (0, 5), textcoords="offset points", color=BLUE, fontsize=9
+        "the bound, z from q", (min(values), bound), (0, -12), textcoords="offset points", color=BLUE, fontsize=9
     )
     axis.set_xscale("log")
     label(
@@ -242,7 +237,7 @@ def learned_priors(mu: Tensor, sigma: Tensor, width: Tensor, spread: Tensor, x: 
     for index in range(8):
         across = mu[index, first] + sigma[index, first] * angle.cos()
         left.plot(across, mu[index, second] + sigma[index, second] * angle.sin(), color=BLUE, lw=1.3)
-    left.text(0, 0, "N(0, I)", color=ORANGE, ha="center", va="center", fontsize=9)
+    left.text(0.02, 0.98, "dashed: N(0, I)", color=ORANGE, va="top", fontsize=9, transform=left.transAxes)
     left.set_aspect("equal", adjustable="datalim")
     label(left, "1 σ of p(z|x), eight x", f"z, dimension {first + 1}", f"z, dimension {second + 1}")
     middle.plot(width, spread, ".", color=BLUE, ms=3, alpha=0.5)
@@ -264,31 +259,23 @@ def learned_priors(mu: Tensor, sigma: Tensor, width: Tensor, spread: Tensor, x: 
 
 def convolutions() -> Picture:
     """Draw the shapes on the way through the fully convolutional VAE."""
-    diagram = Diagram(columns=6.6, rows=1.5, stretch=1.0)
+    diagram = Diagram(columns=7.2, rows=2.1, stretch=0.93)
     names = ("x", "a", "b", "z", "c", "d", "p")
-    texts = (
-        "1 × 28 × 28",
-        "w × 14 × 14",
-        "2w × 7 × 7",
-        "code\nc × 7 × 7",
-        "2w × 7 × 7",
-        "w × 14 × 14",
-        "logits\n1 × 28 × 28",
-    )
+    texts = ("x\n28 × 28", "14 × 14", "7 × 7", "code z\n7 × 7", "7 × 7", "14 × 14", "logits\n28 × 28")
     for index, (name, text) in enumerate(zip(names, texts, strict=True)):
-        diagram.node(name, (index, 0.5), "step", text)
+        diagram.node(name, (index + 0.1, 0.7), "step", text)
     for start, end in pairwise(names):
         diagram.arrow(start, end)
     for at, text in (
-        (0.5, "stride 2"),
-        (1.5, "stride 2"),
-        (4.5, "transposed,\nstride 2"),
-        (5.5, "transposed,\nstride 2"),
+        (0.6, "stride 2"),
+        (1.6, "stride 2"),
+        (4.6, "transposed,\nstride 2"),
+        (5.6, "transposed,\nstride 2"),
     ):
-        diagram.note((at, 1.1), text)
-    diagram.note((3, -0.1), "one z at every position; all of them drawn independently under p(z)")
+        diagram.note((at, 1.3), text)
+    diagram.note((3.1, 0.0), "under p(z) every position is drawn on its own")
     return diagram.picture(
-        "The code is an image too: twice the width of x, twice as many positions",
+        "The code is a map: a wider image has a wider code",
         "An image of 28 × 28 goes through two convolutions of stride 2 to a map of 7 × 7, the code, and through two transposed ones back. "
         "Nothing on the way depends on the image's size.",
     )
@@ -343,24 +330,30 @@ def other_sizes(digits: Tensor, small: Tensor, wide: Tensor) -> Picture:
     )
 
 
-def dependence(codes: Sequence[float], drawn: Sequence[float]) -> Picture:
-    """Draw the correlation of codes over the distance of their columns, of data and of the prior.
+def dependence(average: Sequence[float], codes: Tensor, drawn: Tensor) -> Picture:
+    """Draw the correlation of codes over the distance of their columns: on average, and row by row beside draws of the prior.
 
     Args:
-        codes, drawn: one value for each distance, from 1.
+        average: over all rows and channels, one value for each distance, from 1.
+        codes, drawn: of every row of the first channel, ``(rows, distances)``.
     """
-    figure, (axis,) = new_figure(width=6.4, height=3.2)
-    for values, name, colour, marker in (
-        (codes, "codes of digits", BLUE, MARKERS[0]),
-        (drawn, "draws of p(z)", ORANGE, MARKERS[1]),
-    ):
-        axis.plot(range(1, len(values) + 1), values, color=colour, marker=marker)
-        axis.annotate(name, (1, values[0]), (10, 6), textcoords="offset points", color=colour, fontsize=9)
-    axis.axhline(0, color=BLACK, lw=0.8)
-    label(axis, "The codes hang together, the prior's draws do not", "columns apart", "mean correlation")
-    said = ", ".join(f"{value:.2f}" for value in codes)
+    figure, (left, middle, right) = new_figure(3, width=3.15, height=3.0, width_ratios=[1.1, 1, 1.2])
+    distances = range(1, len(average) + 1)
+    left.plot(distances, average, color=BLUE, marker="o")
+    left.axhline(0, color=BLACK, lw=0.8)
+    left.set_ylim(-0.5, 0.5)
+    label(left, "All rows averaged", "columns apart", "mean correlation")
+    for axis, title, table in ((middle, "Codes of digits", codes), (right, "Draws of p(z)", drawn)):
+        shown = axis.imshow(table, cmap="RdBu_r", vmin=-0.5, vmax=0.5, aspect="auto")
+        axis.set_xticks(range(0, table.shape[1]), list(distances))
+        axis.set_yticks(range(0, len(table), 2), list(range(1, len(table) + 1, 2)))
+        label(axis, title, "columns apart", "row of the code")
+    figure.colorbar(shown, ax=right, label="correlation")
+    said = ", ".join(f"{value:.2f}" for value in average)
     return Picture(
-        figure, f"Correlation of codes by distance, from one column: {said}. That of draws of N(0, I) is zero."
+        figure,
+        f"Left: correlation of codes by distance, averaged over all rows: {said}. Middle: row by row, correlations of both signs, up to "
+        f"{codes.abs().max():.2f} in size. Right: the same for draws of N(0, I), at most {drawn.abs().max():.2f}.",
     )
 
 

@@ -128,7 +128,7 @@ rows = torch.cat([both[:10].repeat(7, 1), both[10:].repeat(3, 1)])
 
 def fit(encoder, prior, decoder):
     def objective(batch, generator):
-        eps = torch.randn(1, len(batch), 1, generator=generator)
+        eps = torch.randn(1, len(batch), 2, generator=generator)
         return bound_of(batch[:, :10], batch[:, 10:], eps, encoder, prior, decoder)
 
     networks = torch.nn.ModuleList([encoder, prior, decoder])
@@ -136,7 +136,7 @@ def fit(encoder, prior, decoder):
 
 
 torch.manual_seed(0)
-small = ConditionalVAE(10, 24, 32, 1)
+small = ConditionalVAE(10, 24, 32, 2)
 print(fit(small.encoder, small.prior, small.decoder))
 
 # %% [markdown]
@@ -179,7 +179,7 @@ def predict(x, prior, decoder, eps):
 # %% tags=["show", "varies"]
 answer_to = using("predict")
 with torch.no_grad():
-    eps = torch.randn(6, 10, 1, generator=torch.Generator().manual_seed(0))
+    eps = torch.randn(6, 10, 2, generator=torch.Generator().manual_seed(0))
     answers = answer_to(x[:10], small.prior, small.decoder, eps)
 figures.drawn_answers(answers)
 
@@ -216,7 +216,7 @@ def conditional_log_likelihood(x, y, eps, prior, decoder):
 
 
 # %% [markdown]
-# Here $z$ is one number, so a few thousand samples are everywhere, and the truth is known. The last line is the likelihood of the averaged row: each pixel a coin of
+# Here $z$ has two dimensions, so a few thousand samples are everywhere, and the truth is known. The last line is the likelihood of the averaged row: each pixel a coin of
 # its own, none of them knowing what the others chose.
 
 # %% tags=["show", "varies"]
@@ -230,7 +230,7 @@ def mean_of(values):
 
 def measure(encoder, prior, decoder):
     generator = torch.Generator().manual_seed(1)
-    few, many = (torch.randn(n, 20, 1, generator=generator) for n in (500, 4000))
+    few, many = (torch.randn(n, 20, 2, generator=generator) for n in (500, 4000))
     with torch.no_grad():
         bound = bound_of(x, y, few, encoder, prior, decoder)
         return mean_of(bound), mean_of(likelihood_of(x, y, many, prior, decoder))
@@ -252,8 +252,8 @@ figures.bound_and_truth(bound, estimate, true, single)
 # Take $x$ away from one network at a time, and train anew.
 
 # %% exercise="prior_without_x"
-# x is left out of the prior alone: z ~ N(mu, sigma) whatever x is, the decoder still sees x.
-# Can the answers fit x?
+# x is left out of the prior alone: z is drawn from one Gaussian whatever x is, the decoder still
+# sees x. Can the answers fit x?
 # Choose one of: "no, they no longer depend on x", "yes, the decoder can do it all",
 # "yes, but all answers to one x are alike"
 prior_without_x = None
@@ -287,7 +287,7 @@ places["prior and decoder"] = "pd"
 reached = {}
 for name, letters in places.items():
     torch.manual_seed(0)
-    model = ConditionalVAE(10, 24, 32, 1)
+    model = ConditionalVAE(10, 24, 32, 2)
     networks = {"e": model.encoder, "p": model.prior, "d": model.decoder}
     parts = [Blind(n) if letter in letters else n for letter, n in networks.items()]
     fit(*parts)
@@ -298,7 +298,8 @@ for name, letters in places.items():
 figures.left_out(reached, true.mean().item())
 
 # %% [markdown]
-# LEFT_OUT_TEXT
+# Without $x$ in the encoder little is lost here: $y$ shows which question it answers. Of prior and decoder one is enough to bring $x$ to $y$; at the decoder the lecture writes "can *optionally*
+# depend on $x$". With both blind nothing at test time knows $x$: the answers are draws of $p(y)$, whatever the encoder has seen.
 #
 # ## Half a digit
 #
@@ -403,7 +404,8 @@ print(f"regression {coins:.1f}, bound {bound:.1f}, estimate with 1000 samples {v
 figures.estimates(values, bound)
 
 # %% [markdown]
-# ESTIMATE_TEXT
+# The regression's pixels know nothing of each other, and pay for it. The bound and, in expectation, the estimate both lie below $\log p(y|x)$, so the higher of the two is the better. The estimate
+# needs many draws until one of them falls where $y$ is likely; the bound has an encoder that knows where to look. (Both at once, weights of $q$ in the estimate, is notebook 06's importance-weighted bound.)
 #
 # ## What the prior has learned
 #
@@ -422,7 +424,8 @@ print(f"correlation of the prior's width with the spread of the answers: {togeth
 figures.learned_priors(mu, log_sigma.exp(), width, spread, upper[:few])
 
 # %% [markdown]
-# PRIOR_TEXT
+# Nothing holds $p(z|x)$ near $\mathcal N(0, I)$: the KL is between $q$ and $p(z|x)$, and the two may move and stretch together. Its place and its width are in units of the model's own. But compared between
+# questions the width says something: the wider the prior, the more the answers differ. Look at the narrowest and the widest: which digits begin like that?
 #
 # In the explorer you decide how much of the digit is given, and which point of $p(z|x)$ is decoded (a model with two latent dimensions, trained beforehand on all of MNIST with another number of
 # rows given in every image). How does the prior change as more rows are seen?
@@ -591,7 +594,8 @@ print(", ".join(f"{name} {value:.1f} nats" for name, value in bounds.items()))
 figures.equal_seconds(parameters, bounds, SECONDS)
 
 # %% [markdown]
-# EQUAL_TEXT
+# A seventh of the parameters. But a convolution uses each of its weights at every position, so that a pass takes longer, and fewer of them fit into the same seconds. Who is ahead after ten seconds
+# depends on the machine; give both some minutes, or a GPU, and compare again.
 #
 # ## Can a VAE be *fully* convolutional?
 #
@@ -706,9 +710,9 @@ larger_prediction = "strokes, but no digits"
 from course_lib.convolutional import image_objective
 
 torch.manual_seed(0)
-fully = using("FullyConvVAE")(1, 16, 2)
+fully = using("FullyConvVAE")(1, 16, 1)
 objective = image_objective(fully, 1, 28, 28)
-print(train(fully, images.images, epochs=8, objective=objective, **settings))
+print(train(fully, images.images, epochs=7, objective=objective, **settings))
 
 # %% tags=["show", "varies"]
 with torch.no_grad():
@@ -718,7 +722,7 @@ with torch.no_grad():
 figures.other_sizes(back, square[:16], wide)
 
 # %% [markdown]
-# What comes back is better than in any model before: 98 numbers, each responsible for a place. What is sampled has the right strokes, and no digit. "Yes, but be careful with the latent codes!",
+# What comes back is a digit: 49 numbers, each responsible for a place. What is sampled has pieces of strokes, and no digit. "Yes, but be careful with the latent codes!",
 # says the lecture: $p(z) = \mathcal N(0, I)$ means that all positions are independent. Are they, in the codes of digits?
 #
 # ### Exercise: `latent_dependence` ({{points latent_dependence}})
@@ -760,16 +764,24 @@ generator = torch.Generator().manual_seed(0)
 with torch.no_grad():
     mu, log_sigma = fully.encode(images.images.float() / 255)
 codes = mu + log_sigma.exp() * torch.randn(mu.shape, generator=generator)
-found = dependence_of(codes).tolist()
-drawn = dependence_of(torch.randn(codes.shape, generator=generator)).tolist()
-print("codes of digits:", ", ".join(f"{value:.2f}" for value in found))
-print("draws of p(z):  ", ", ".join(f"{value:.2f}" for value in drawn))
+independent = torch.randn(codes.shape, generator=generator)
+
+
+def row_by_row(z):
+    return torch.stack([dependence_of(z[:, :1, r : r + 1]) for r in range(z.shape[2])])
+
+
+average, found, drawn = dependence_of(codes), row_by_row(codes), row_by_row(independent)
+print("codes of digits, all rows:", ", ".join(f"{value:.2f}" for value in average))
+for name, table in {"codes of digits": found, "draws of p(z)": drawn}.items():
+    print(f"{name}, row by row: largest correlation {table.abs().max():.2f}")
 
 # %% tags=["show", "varies"]
-figures.dependence(found, drawn)
+figures.dependence(average.tolist(), found, drawn)
 
 # %% [markdown]
-# DEPENDENCE_TEXT
+# Draws of the prior have no correlation beyond chance. The codes of digits have, and of both signs, so that the average over all rows hides part of what single rows show: where one position has a
+# stroke, its neighbours go on with it, or know that it has ended.
 #
 # If that is the cause, there is a test: keep the decoder, and draw the codes from a Gaussian with the mean and the covariance that the codes of the digits have.
 
@@ -782,7 +794,8 @@ with torch.no_grad():
 figures.independent_and_together(square, together[:, 0])
 
 # %% [markdown]
-# TOGETHER_TEXT
+# The decoder is the same, and so is the noise: what has changed is that codes hang together as those of digits do, as far as pairs of them tell. Count the digits on either side. Who wants samples of a fully
+# convolutional VAE needs a prior that knows of neighbours, as $p(z|x)$ above knew of $x$.
 #
 # ## An open task: a minute for the lower half
 #

@@ -8,9 +8,9 @@ import torch
 from course_lib.checks import TOPICS
 from course_lib.data import DataError, read_asset
 from course_lib.digit_model import MODEL_FILE, load_digit_model
-from course_lib.patients import PATIENTS_FILE, load_patient
+from course_lib.patients import PATIENTS_FILES, load_patient
 
-NAMES = ("03", "04", "05", "06_a", "06_b", "06_c")
+NAMES = ("03", "04", "05", "06_a", "06_b", "06_c", *(f"07_{letter}" for letter in "abc"))
 
 
 def test_every_diagnosis_has_its_patient():
@@ -33,6 +33,12 @@ def test_the_patients_show_what_their_questions_say():
     assert 0.49 <= grey.min() <= grey.max() <= 0.74
     assert load_patient("04").curves["spread"][-1] < 0.1
     assert load_patient("03").curves["sigma"][-1] < 0.1
+    assert load_patient("07_a").curves["kl_given_x"][-1] > 3
+    stray = load_patient("07_b").images
+    assert not torch.equal(stray["an answer"], stray["another"])
+    same = load_patient("07_c")
+    assert same.curves["kl_given_x"][-1] < 0.01
+    assert torch.equal(same.images["an answer"], same.images["another"])
     estimator = load_patient("05").curves
     shortened = estimator["true"] * (1 - 1 / estimator["samples"])
     torch.testing.assert_close(estimator["mean"], shortened.float(), atol=0.1, rtol=0)
@@ -44,7 +50,7 @@ def test_an_unknown_patient_is_named_with_those_there_are():
 
 
 def test_a_broken_file_says_how_to_bring_it_back(tmp_path):
-    for path in (MODEL_FILE, PATIENTS_FILE):
+    for path in (MODEL_FILE, *PATIENTS_FILES):
         cut = tmp_path / path.name
         cut.write_bytes(path.read_bytes()[:1000])
         with pytest.raises(DataError, match="git checkout"):

@@ -20,7 +20,7 @@ DRAWN_FROM_Q = Question(
 PRIOR_WITHOUT_X = Question(
     name="prior_without_x",
     points=1,
-    text="x is left out of the prior alone: z ~ N(0, I) whatever x is, the decoder still sees x. Can the answers fit x?",
+    text="x is left out of the prior alone: z is drawn from one Gaussian whatever x is, the decoder still sees x. Can the answers fit x?",
     options={
         "no, they no longer depend on x": "Follow the arrows of the diagram: is the prior the only way from x to y?",
         "yes, the decoder can do it all": "The decoder gets x itself, and draws of one and the same z can mean another thing for every x. The "
