@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +72,7 @@ def standardise(prior: Encoder, decoder: DecoderOfPair, images: Tensor) -> None:
         prior.mu.weight.div_(spread.unsqueeze(-1))
         prior.mu.bias.sub_(mean).div_(spread)
         prior.log_sigma.bias.sub_(spread.log())
-        first = decoder.layers[0][0]
+        first = next(layer for layer in decoder.modules() if isinstance(layer, nn.Linear))
         first.bias.add_(first.weight[:, GIVEN:] @ mean)
         first.weight[:, GIVEN:].mul_(spread)
 
@@ -165,10 +166,8 @@ def main(root: str) -> None:
         "Conditional VAE(392, 392, 200, 16) with one bug, lower halves of the embedded digits from the upper ones, 12 epochs of Adam, "
         "batches of 100, learning rate 0.002"
     )
-    patients = {
-        f"07_{bug}": recorded(recipe, 7, lambda seed, bug=bug: patient(bug, subset, test.flat()[:8], seed))
-        for bug in "abc"
-    }
+    shown = test.flat()[:8]
+    patients = {f"07_{bug}": recorded(recipe, 7, partial(patient, bug, subset, shown)) for bug in "abc"}
     shipped.save(PATIENTS_07_FILE, patients)
     images = load_images("train", full=True, root=root).images
     recipe = (

@@ -25,7 +25,7 @@ def the_machine() -> Picture:
     diagram.node("z", (3.0, 1.3), "latent")
     diagram.node("decoder", (4.2, 1.3), "step", "decoder\np(y|x, z)")
     diagram.node("x again", (4.2, 0.2), "observed", "x")
-    diagram.node("answer", (5.6, 1.3), "step", "p(ink in y)")
+    diagram.node("answer", (5.45, 1.3), "step", "p(ink in y)")
     for start, end in (("x", "encoder"), ("y", "encoder"), ("x", "prior"), ("x again", "decoder"), ("z", "decoder")):
         diagram.arrow(start, end)
     diagram.arrow("encoder", "z")
@@ -339,14 +339,15 @@ def dependence(average: Sequence[float], codes: Tensor, drawn: Tensor) -> Pictur
     """
     figure, (left, middle, right) = new_figure(3, width=3.15, height=3.0, width_ratios=[1.1, 1, 1.2])
     distances = range(1, len(average) + 1)
+    most = 1.05 * max(codes.abs().max().item(), drawn.abs().max().item())
     left.plot(distances, average, color=BLUE, marker="o")
     left.axhline(0, color=BLACK, lw=0.8)
-    left.set_ylim(-0.5, 0.5)
+    left.set_ylim(-most, most)
     label(left, "All rows averaged", "columns apart", "mean correlation")
     for axis, title, table in ((middle, "Codes of digits", codes), (right, "Draws of p(z)", drawn)):
-        shown = axis.imshow(table, cmap="RdBu_r", vmin=-0.5, vmax=0.5, aspect="auto")
-        axis.set_xticks(range(0, table.shape[1]), list(distances))
-        axis.set_yticks(range(0, len(table), 2), list(range(1, len(table) + 1, 2)))
+        shown = axis.imshow(table, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
+        axis.set_xticks(range(table.shape[1]), [str(d) for d in distances])
+        axis.set_yticks(range(0, len(table), 2), [str(row + 1) for row in range(0, len(table), 2)])
         label(axis, title, "columns apart", "row of the code")
     figure.colorbar(shown, ax=right, label="correlation")
     said = ", ".join(f"{value:.2f}" for value in average)

@@ -17,6 +17,7 @@ from course_lib.distributions import bernoulli_log_likelihood, gaussian_entropy,
 from course_lib.exercises.conditional_and_convolutional_vaes.probes import (
     NETWORKS,
     SIGMA,
+    drawn_from,
     elbo_probe,
     elbo_variant,
     kl_of,
@@ -59,16 +60,16 @@ def _standard(prior: Any, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _entropy_missing(x: Tensor, y: Tensor, eps: Tensor, encoder: Any, prior: Any, decoder: Any) -> Tensor:
-    return _joint(x, y, sample_of(*encoder(x, y), eps), prior, decoder).mean(0)
+    return _joint(x, y, drawn_from(encoder(x, y), eps), prior, decoder).mean(0)
 
 
 def _from_prior(x: Tensor, y: Tensor, eps: Tensor, encoder: Any, prior: Any, decoder: Any) -> Tensor:
-    log_likelihood = bernoulli_log_likelihood(y, decoder(x, sample_of(*prior(x), eps))).mean(0)
+    log_likelihood = bernoulli_log_likelihood(y, decoder(x, drawn_from(prior(x), eps))).mean(0)
     return log_likelihood - kl_of(*encoder(x, y), *prior(x))
 
 
 def _no_encoder(x: Tensor, y: Tensor, eps: Tensor, encoder: Any, prior: Any, decoder: Any) -> Tensor:
-    return bernoulli_log_likelihood(y, decoder(x, sample_of(*prior(x), eps))).mean(0)
+    return bernoulli_log_likelihood(y, decoder(x, drawn_from(prior(x), eps))).mean(0)
 
 
 def _own_noise(x: Tensor, y: Tensor, eps: Tensor, *networks: Any) -> Tensor:
@@ -95,7 +96,7 @@ def _by_loop(x: Tensor, y: Tensor, eps: Tensor, encoder: Any, prior: Any, decode
 
 
 def _expanded(x: Tensor, y: Tensor, eps: Tensor, encoder: Any, prior: Any, decoder: Any) -> Tensor:
-    z = sample_of(*encoder(x, y), eps)
+    z = drawn_from(encoder(x, y), eps)
     logits = decoder(x.unsqueeze(0).expand(len(eps), -1, -1), z)
     return bernoulli_log_likelihood(y, logits).mean(0) - kl_of(*encoder(x, y), *prior(x))
 

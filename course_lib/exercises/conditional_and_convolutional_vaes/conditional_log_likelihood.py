@@ -17,6 +17,7 @@ from course_lib.distributions import bernoulli_log_likelihood, log_mean_exp
 from course_lib.exercises.conditional_and_convolutional_vaes.probes import (
     NETWORKS,
     SIGMA,
+    drawn_from,
     likelihood_probe,
     sample_of,
     sure,
@@ -35,7 +36,7 @@ def _variant(
 
 
 def _flattened(x: Tensor, y: Tensor, eps: Tensor, prior: Any, decoder: Any) -> Tensor:
-    z = sample_of(*prior(x), eps).flatten(0, 1)
+    z = drawn_from(prior(x), eps).flatten(0, 1)
     logits = decoder(x.repeat(len(eps), 1), z)
     terms = -functional.binary_cross_entropy_with_logits(logits, y.repeat(len(eps), 1), reduction="none").sum(-1)
     return terms.view(len(eps), -1).logsumexp(0) - math.log(len(eps))

@@ -12,7 +12,13 @@ from course_lib.checker.exercise import EdgeCase, Exercise, Misconception, Prope
 from course_lib.checker.networks import OWN_NOISE, draws_its_own_noise
 from course_lib.checker.probes import Draw
 from course_lib.conditional import predict
-from course_lib.exercises.conditional_and_convolutional_vaes.probes import NETWORKS, SIGMA, predict_probe, sample_of
+from course_lib.exercises.conditional_and_convolutional_vaes.probes import (
+    NETWORKS,
+    SIGMA,
+    drawn_from,
+    predict_probe,
+    sample_of,
+)
 
 
 def _one_each(draw: Draw) -> tuple[Any, ...]:
@@ -36,13 +42,13 @@ def _by_distribution(x: Tensor, prior: Any, decoder: Any, eps: Tensor) -> Tensor
 
 
 def _flattened(x: Tensor, prior: Any, decoder: Any, eps: Tensor) -> Tensor:
-    z = sample_of(*prior(x), eps)
+    z = drawn_from(prior(x), eps)
     rows = decoder(x.expand(*z.shape[:-1], -1).reshape(-1, x.shape[-1]), z.reshape(-1, z.shape[-1]))
     return torch.sigmoid(rows).reshape(*z.shape[:-1], -1)
 
 
 def _expanded(x: Tensor, prior: Any, decoder: Any, eps: Tensor) -> Tensor:
-    z = sample_of(*prior(x), eps)
+    z = drawn_from(prior(x), eps)
     return decoder(x.expand(*z.shape[:-1], -1), z).sigmoid()
 
 

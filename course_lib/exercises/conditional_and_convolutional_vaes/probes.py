@@ -100,6 +100,11 @@ def sample_of(mu: Tensor, log_sigma: Tensor, eps: Tensor) -> Tensor:
     return mu + log_sigma.exp() * eps
 
 
+def drawn_from(q: tuple[Tensor, Tensor], eps: Tensor) -> Tensor:
+    """Return samples of what a network gives, mu and log_sigma."""
+    return sample_of(q[0], q[1], eps)
+
+
 def kl_of(mu: Tensor, log_sigma: Tensor, mu_p: Tensor, log_sigma_p: Tensor) -> Tensor:
     return gaussian_kl(mu, log_sigma.exp(), mu_p, log_sigma_p.exp())
 

@@ -94,10 +94,9 @@ class Doubled(Plain):
     def __init__(self, channels: int, width: int, latent_channels: int) -> None:
         super().__init__(channels, width, latent_channels)
         self.one, self.two = nn.Conv2d(channels, width, 5, padding=2), nn.Conv2d(width, width, 3, padding=1)
-        self.back, self.pixels = (
-            nn.Conv2d(latent_channels, width, 3, padding=1),
-            nn.Conv2d(width, channels, 3, padding=1),
-        )  # type: ignore[assignment]
+        self.inward = nn.Conv2d(latent_channels, width, 3, padding=1)
+        self.outward = nn.Conv2d(width, channels, 3, padding=1)
+        del self.back, self.pixels
 
     def encode(self, x: Tensor) -> tuple[Tensor, ...]:
         hidden = functional.avg_pool2d(functional.gelu(self.one(x)), 2)
@@ -105,8 +104,8 @@ class Doubled(Plain):
         return self.mu(hidden), self.log_sigma(hidden)
 
     def decode(self, z: Tensor) -> Tensor:
-        hidden = functional.gelu(self.back(functional.interpolate(z, scale_factor=2)))
-        return self.pixels(functional.interpolate(hidden, scale_factor=2))
+        hidden = functional.gelu(self.inward(functional.interpolate(z, scale_factor=2)))
+        return self.outward(functional.interpolate(hidden, scale_factor=2))
 
 
 def _changed(**methods: Any) -> type:
