@@ -53,7 +53,7 @@ def two_answers(y: Tensor, average: Tensor) -> Picture:
     figure, axes = new_figure(3, width=3.1, height=2.6)
     titles = ("The answer on the right, 0.7", "The answer on the left, 0.3", "Their mean: grey, and never right")
     for axis, title, rows in zip(axes, titles, (right, left, average), strict=True):
-        axis.imshow(1 - rows, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        axis.imshow((1 - rows).numpy(), cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         label(axis, title, "pixel of y", "question x")
     return Picture(
         figure,
@@ -71,7 +71,7 @@ def drawn_answers(answers: Tensor) -> Picture:
     n = len(answers)
     figure, axes = new_figure(n, width=9.4 / n, height=2.5, sharey=True)
     for index, (axis, rows) in enumerate(zip(axes, answers, strict=True)):
-        axis.imshow(1 - rows, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        axis.imshow((1 - rows).numpy(), cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
         axis.set_xlabel(f"draw {index + 1}")
         axis.set_xticks([])
     axes[0].set_ylabel("question x")
@@ -345,7 +345,7 @@ def dependence(average: Sequence[float], codes: Tensor, drawn: Tensor) -> Pictur
     left.set_ylim(-most, most)
     label(left, "All rows averaged", "columns apart", "mean correlation")
     for axis, title, table in ((middle, "Codes of digits", codes), (right, "Draws of p(z)", drawn)):
-        shown = axis.imshow(table, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
+        shown = axis.imshow(table.numpy(), cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto")
         axis.set_xticks(range(table.shape[1]), [str(d) for d in distances])
         axis.set_yticks(range(0, len(table), 2), [str(row + 1) for row in range(0, len(table), 2)])
         label(axis, title, "columns apart", "row of the code")
