@@ -598,7 +598,7 @@ print(", ".join(f"{name} {value:.1f} nats" for name, value in bounds.items()))
 figures.equal_seconds(parameters, bounds, SECONDS)
 
 # %% [markdown]
-# A seventh of the parameters. But a convolution uses each of its weights at every position, so that a pass takes longer, and fewer of them fit into the same seconds. Who is ahead after ten seconds
+# With the layers of the hints, a seventh of the parameters. But a convolution uses each of its weights at every position, so that a pass takes longer, and fewer of them fit into the same seconds. Who is ahead after ten seconds
 # depends on the machine; give both some minutes, or a GPU, and compare again.
 #
 # ## Can a VAE be *fully* convolutional?
