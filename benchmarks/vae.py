@@ -1,6 +1,6 @@
-"""A training step of the reference VAE against pythae's, and against the floor of its matrix products.
+"""A training step of the reference VAEs against pythae's, and against the floor of its matrix products.
 
-The same architecture (784, HIDDEN tanh, LATENT; Bernoulli pixels), the same batch, the same optimiser, interleaved in
+The same architecture (784, HIDDEN tanh, LATENT; or two convolutions of stride 2 and back; Bernoulli pixels), the same batch, the same optimiser, interleaved in
 one run; medians of many short rounds, reported as ratios. pythae is not among the course's dependencies: install it
 beside them (`pip install --no-deps pythae`), or the benchmark goes on without it and says so.
 
@@ -21,6 +21,7 @@ import typer
 from rich.console import Console
 from torch import Tensor, nn
 
+from course_lib.convolutional import ConvDecoder, ConvEncoder, ConvVAE
 from course_lib.data import load_images
 from course_lib.devices import best_device, describe_device
 from course_lib.training import _step, elbo_objective
@@ -28,6 +29,7 @@ from course_lib.vae import VAE
 from grading.course import ROOT
 
 HIDDEN, LATENT = 400, 16
+WIDTH = 16  # feature maps of the convolutional models
 ROUNDS, STEPS = 25, 12
 START, END = "<!-- benchmarks.vae -->", "<!-- end -->"
 console = Console()
@@ -36,7 +38,17 @@ console = Console()
 def our_step(data: Tensor, batch: int, latent: int = LATENT) -> Callable[[], object]:
     """Return the step that course_lib.training takes."""
     torch.manual_seed(0)
-    model = VAE(784, HIDDEN, latent).to(data.device)
+    return _our_step(VAE(784, HIDDEN, latent), data, batch)
+
+
+def our_conv_step(data: Tensor, batch: int) -> Callable[[], object]:
+    """Return the step that course_lib.training takes with the convolutional VAE."""
+    torch.manual_seed(0)
+    return _our_step(ConvVAE(1, WIDTH, LATENT), data, batch)
+
+
+def _our_step(model: nn.Module, data: Tensor, batch: int) -> Callable[[], object]:
+    model.to(data.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     generator = torch.Generator(data.device).manual_seed(0)
     step = _step(model, elbo_objective(model), optimizer, generator, False, data.device)
@@ -76,12 +88,50 @@ def pythae_step(data: Tensor, batch: int, fused: bool) -> Callable[[], object] |
 
     torch.manual_seed(0)
     config = VAEConfig(input_dim=(784,), latent_dim=LATENT, reconstruction_loss="bce")
-    model = TheirVAE(config, encoder=Encoder(), decoder=Decoder()).to(data.device)
+    model = TheirVAE(config, encoder=Encoder(), decoder=Decoder())
+    return _their_step(model, data.float().flatten(1) / 255, batch, fused)
+
+
+def pythae_conv_step(data: Tensor, batch: int, fused: bool) -> Callable[[], object] | None:
+    """Return the step of pythae's VAE with the layers of our convolutional one, or None without pythae."""
+    try:
+        from pythae.models import VAE as TheirVAE
+        from pythae.models import VAEConfig
+        from pythae.models.base.base_utils import ModelOutput
+        from pythae.models.nn import BaseDecoder, BaseEncoder
+    except ImportError:
+        return None
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = ConvEncoder(1, WIDTH, LATENT)
+
+        def forward(self, x: Tensor) -> Any:
+            mu, log_var = self.layers(x)
+            return ModelOutput(embedding=mu, log_covariance=log_var)
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = ConvDecoder(1, WIDTH, LATENT)
+
+        def forward(self, z: Tensor) -> Any:
+            return ModelOutput(reconstruction=self.layers(z).sigmoid())
+
+    torch.manual_seed(0)
+    config = VAEConfig(input_dim=(1, 28, 28), latent_dim=LATENT, reconstruction_loss="bce")
+    model = TheirVAE(config, encoder=Encoder(), decoder=Decoder())
+    return _their_step(model, data.float() / 255, batch, fused)
+
+
+def _their_step(model: nn.Module, pixels: Tensor, batch: int, fused: bool) -> Callable[[], object]:
+    """Return a step as pythae's trainer takes it; it wants pixels as floats."""
+    model.to(pixels.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
-    pixels = data.float().flatten(1) / 255  # its trainer wants floats
 
     def step() -> object:
-        inputs = {"data": pixels[torch.randint(len(pixels), (batch,), device=data.device)]}
+        inputs = {"data": pixels[torch.randint(len(pixels), (batch,), device=pixels.device)]}
         optimizer.zero_grad()
         loss = model(inputs).loss
         loss.backward()
@@ -163,6 +213,25 @@ def table(data: Tensor) -> str:
         ours = seconds["ours"]
         cells = [f"{1000 * ours:.2f} ms", f"{seconds['floor'] / ours:.2f} of it"]
         cells += [f"{seconds[n] / ours:.2f} times" if n in seconds else "not installed" for n in ("fused", "default")]
+        lines.append(f"| {batch} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        f"The convolutional VAE, {WIDTH} and {2 * WIDTH} feature maps, {LATENT} latent dimensions:",
+        "",
+        "| batch | ours | pythae, same optimiser | pythae, as its trainer sets it |",
+        "| ---: | ---: | ---: | ---: |",
+    ]
+    for batch in (100, 500):
+        contenders = {"ours": our_conv_step(data, batch)}
+        for name, fused in (("fused", True), ("default", False)):
+            if step := pythae_conv_step(data, batch, fused):
+                contenders[name] = step
+        seconds = seconds_of(contenders, device)
+        cells = [f"{1000 * seconds['ours']:.2f} ms"]
+        cells += [
+            f"{seconds[n] / seconds['ours']:.2f} times" if n in seconds else "not installed"
+            for n in ("fused", "default")
+        ]
         lines.append(f"| {batch} | {' | '.join(cells)} |")
     lines += [
         "",

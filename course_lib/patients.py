@@ -54,6 +54,8 @@ class Patient:
             "sigma": "mean σ of the q_i",
             "spread": "spread of μ over the digits",
             "size": "mean |x| of its samples",
+            "likelihood_of_y": "E[log p(y|x, z)], as trained (nats)",
+            "kl_given_x": "D_KL(q‖p(z|x)) (nats)",
             "log_beta": "log₁₀ β",
         }
         ends = []
@@ -84,6 +86,7 @@ class Patient:
         axis.set_title("What it draws", loc="left", fontsize=10.5)
         shown = {
             "03": "eight training images",
+            "07": "eight test images; of each row below, the upper half is given",
             "10": "eight test images and sixteen draws; below 0 white, above 1 black",
         }
         axis.set_xlabel(shown.get(self.name[:2], "eight test images"))

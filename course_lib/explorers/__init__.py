@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from course_lib.explorers.amortized_inference import amortization
+from course_lib.explorers.conditional_and_convolutional_vaes import completion
 from course_lib.explorers.explorer import Explorer
 from course_lib.explorers.jensen_entropy_kl import bound, entropy, jensen
 from course_lib.explorers.latent_variable_models import monte_carlo
@@ -24,6 +25,7 @@ EXPLORERS: dict[str, Explorer] = {
     "amortization": amortization,
     "gradients": gradients,
     "plane": plane,
+    "completion": completion,
     "weight": weight,
     "stretching": stretching,
     "through_layers": through_layers,

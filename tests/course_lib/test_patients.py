@@ -12,6 +12,7 @@ from course_lib.patients import PATIENTS_FILES, load_patient
 
 NAMES = (
     *("03", "04", "05", "06_a", "06_b", "06_c"),
+    *(f"07_{letter}" for letter in "abc"),
     *(f"08_{letter}" for letter in "abcde"),
     *("09_a", "09_b", "09_c", "10_a", "10_b", "10_c"),
 )
@@ -41,6 +42,12 @@ def test_the_patients_show_what_their_questions_say():
     assert load_patient("09_c").curves["samples"].abs().median() > 1000
     assert load_patient("04").curves["spread"][-1] < 0.1
     assert load_patient("03").curves["sigma"][-1] < 0.1
+    assert load_patient("07_a").curves["kl_given_x"][-1] > 3
+    stray = load_patient("07_b").images
+    assert not torch.equal(stray["an answer"], stray["another"])
+    same = load_patient("07_c")
+    assert same.curves["kl_given_x"][-1] < 0.01
+    assert torch.equal(same.images["an answer"], same.images["another"])
     estimator = load_patient("05").curves
     shortened = estimator["true"] * (1 - 1 / estimator["samples"])
     torch.testing.assert_close(estimator["mean"], shortened.float(), atol=0.1, rtol=0)
