@@ -70,6 +70,7 @@ def train(
     seed: int = 0,
     checkpoint: Path | str | None = None,
     device: torch.device | str | None = None,
+    capture: bool = False,
     progress: bool = True,
 ) -> History:
     """Maximise the mean of an objective over data with Adam, and return what happened.
@@ -88,11 +89,15 @@ def train(
             (Salakhutdinov and Murray 2008).
         checkpoint: a file written after every epoch; if it is there, training goes on from it.
         device: :func:`course_lib.devices.best_device` by default.
+        capture: on a GPU, record a step once as a CUDA graph and replay it, instead of compiling. For objectives made of
+            tensor operations alone: what Python decides in a step, a weight that grows from step to step for instance,
+            stays as it was. On a CPU it changes nothing.
         progress: show a bar with the running bound.
 
     Raises:
         ValueError: the data hold NaN, or what the model's likelihood cannot explain; a setting is out of range.
-        RuntimeError: the bound has become NaN, or the checkpoint belongs to another training.
+        RuntimeError: the bound has become NaN, the checkpoint belongs to another training, or the objective cannot be
+            captured.
     """
     check_data(data)
     check_more = getattr(model, "check_data", None)
@@ -106,13 +111,22 @@ def train(
     model.to(device).train()
     data = data.to(device)
     generator = torch.Generator(device).manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=device.type in ("cuda", "cpu"))
+    optimizer = new_optimizer(model.parameters(), learning_rate, device)
     history = History()
     settings = {"seed": seed, "batch_size": batch_size, "learning_rate": learning_rate, "n": len(data)}
     saved = Path(checkpoint) if checkpoint is not None else None
     if saved is not None and saved.exists():
         history = _resume(saved, model, optimizer, generator, settings)
-    step = _step(model, objective or elbo_objective(model), optimizer, generator, binarize, device)
+    step = _step(
+        model,
+        objective or elbo_objective(model),
+        optimizer,
+        generator,
+        binarize,
+        device,
+        captured=capture,
+        compiled=not capture,
+    )
 
     steps = len(data) // batch_size
     bar = tqdm(total=epochs * steps, initial=history.epochs * steps, disable=not progress, unit="step", leave=False)
@@ -147,6 +161,12 @@ def train(
     return history
 
 
+def new_optimizer(parameters: Any, learning_rate: float, device: torch.device) -> torch.optim.Adam:
+    """Return the Adam that :func:`train` takes its steps with, of parameters or of groups of them."""
+    on_gpu = device.type == "cuda"
+    return torch.optim.Adam(parameters, lr=learning_rate, fused=on_gpu or device.type == "cpu", capturable=on_gpu)
+
+
 def _step(
     model: nn.Module,
     objective: Objective,
@@ -154,25 +174,74 @@ def _step(
     generator: torch.Generator,
     binarize: bool,
     device: torch.device,
+    *,
+    captured: bool = False,
+    compiled: bool = True,
+    bfloat16: bool = True,
 ) -> Callable[[Tensor], Tensor]:
-    """Return the function that takes one step on a batch and gives the batch's mean bound, still on the device."""
-    fast = device.type == "cuda"
+    """Return the function that takes one step on a batch and gives the batch's mean bound, still on the device.
+
+    Args:
+        captured, compiled, bfloat16: what a GPU is asked for; a CPU does none of it.
+    """
+    on_gpu = device.type == "cuda"
     # Compiling takes half a minute and more; on a CPU these small networks never win it back.
-    compiled = torch.compile(objective) if fast else objective
-    bfloat16 = fast and torch.cuda.is_bf16_supported()
+    compute = torch.compile(objective) if on_gpu and compiled else objective
+    # GPUs before Ampere have bfloat16 in emulation only, slower than float32.
+    halves = on_gpu and bfloat16 and torch.cuda.get_device_capability(device) >= (8, 0)
 
     def step(batch: Tensor) -> Tensor:
         x = as_pixels(batch)
         if binarize:
             x = torch.bernoulli(x, generator=generator)
-        with torch.autocast("cuda", torch.bfloat16) if bfloat16 else nullcontext():
-            bound = compiled(x, generator).mean()
+        with torch.autocast("cuda", torch.bfloat16) if halves else nullcontext():
+            bound = compute(x, generator).mean()
         optimizer.zero_grad(set_to_none=True)
         (-bound).backward()
         optimizer.step()
         return bound.detach()
 
-    return step
+    return _Captured(step, generator) if on_gpu and captured else step
+
+
+class _Captured:
+    """A step recorded once as a CUDA graph: a hundred launches become one.
+
+    The first steps are taken as they are: compiling, and what an optimiser makes at its first step, happens there.
+    """
+
+    WARM_UP = 3
+
+    def __init__(self, step: Callable[[Tensor], Tensor], generator: torch.Generator) -> None:
+        self._step, self._generator = step, generator
+        self._taken = 0
+        self._stream = torch.cuda.Stream(generator.device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        if self._taken < self.WARM_UP:
+            self._taken += 1
+            now = torch.cuda.current_stream(self._generator.device)
+            self._stream.wait_stream(now)
+            with torch.cuda.stream(self._stream):
+                bound = self._step(batch)
+            now.wait_stream(self._stream)
+            return bound
+        if self._graph is None:
+            self._batch = batch.clone()
+            self._graph = torch.cuda.CUDAGraph()
+            self._graph.register_generator_state(self._generator)
+            try:
+                with torch.cuda.graph(self._graph, stream=self._stream):
+                    self._bound = self._step(self._batch)
+            except RuntimeError as error:
+                raise RuntimeError(
+                    f"this objective cannot be recorded as a CUDA graph: {str(error).splitlines()[0]}. Does it look at a "
+                    "number (.item(), print, if)? Train with capture=False."
+                ) from error
+        self._batch.copy_(batch)
+        self._graph.replay()
+        return self._bound
 
 
 def as_pixels(batch: Tensor) -> Tensor:

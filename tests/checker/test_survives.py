@@ -361,3 +361,26 @@ def test_the_summary_counts_points_and_raises_nothing():
     assert "1 / 6" in repr(table)
     assert "<table>" in table._repr_html_()
     del globals()["log_mean_exp"], globals()["underflow_prediction"]
+
+
+def test_what_only_works_on_the_cpu_has_its_points_and_is_told(monkeypatch):
+    monkeypatch.setattr("course_lib.checker.review.GPU", "cpu")  # feigned: the last call of a check is the GPU's
+    calls, last = 0, 0
+
+    def answer(*args):
+        nonlocal calls
+        calls += 1
+        if calls == last:
+            raise TypeError("can't convert cuda:0 device type tensor to numpy")
+        return reference_kl(*args)
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert "GPU" not in str(review("gaussian_kl", answer))
+    calls, last = 0, calls + 1
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    report = review("gaussian_kl", answer)
+    assert report.passed
+    says(report, "Right on every input tried. On a GPU it does not work yet:", "can't convert cuda:0")
+    assert calls == last
+    calls, last = 0, 0
+    assert "GPU" not in str(review("gaussian_kl", answer))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from course_lib.data import load_images
-from course_lib.training import History, elbo_objective, mean_bound, train
+from course_lib.training import History, _step, elbo_objective, mean_bound, new_optimizer, train
 from course_lib.vae import VAE, GaussianVAE
 
 
@@ -145,9 +145,65 @@ def test_the_bar_shows_the_running_bound(images, capsys):
     assert f"epoch 2 of 2, bound {history.bounds[-1]:.2f} nats" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_it_trains_on_a_gpu_compiled_and_in_bfloat16(images):
-    vae = new_vae()
-    history = train(vae, images, epochs=3, progress=False, device="cuda")
-    assert history.bounds[-1] > history.bounds[0]
-    assert next(vae.parameters()).dtype == torch.float32
+on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+@on_a_gpu
+@pytest.mark.parametrize("capture", [False, True], ids=["compiled", "captured"])
+def test_it_trains_on_a_gpu_compiled_and_in_bfloat16_to_the_bound_of_float32_on_the_cpu(capture):
+    images, test = load_images("train").images, load_images("test").images
+    reached = {}
+    for device in ("cpu", "cuda"):
+        torch.manual_seed(0)
+        vae = VAE(784, 200, 16)
+        train(vae, images, epochs=10, progress=False, device=device, capture=capture)
+        assert next(vae.parameters()).dtype == torch.float32
+        reached[device] = mean_bound(elbo_objective(vae.cpu()), test)
+    print(reached)
+    assert abs(reached["cuda"] - reached["cpu"]) < 1
+
+
+@on_a_gpu
+def test_a_captured_step_is_the_step_it_recorded(images):
+    """Binarised and in float32, the same seed: the random numbers of a replay are those of a step taken."""
+    trained = []
+    for captured in (False, True):
+        vae = new_vae().cuda()
+        generator = torch.Generator("cuda").manual_seed(0)
+        optimizer = new_optimizer(vae.parameters(), 1e-3, torch.device("cuda"))
+        step = _step(
+            vae,
+            elbo_objective(vae),
+            optimizer,
+            generator,
+            True,
+            torch.device("cuda"),
+            captured=captured,
+            compiled=False,
+            bfloat16=False,
+        )
+        bounds = [step(batch).clone() for batch in images.cuda().split(50)]
+        trained.append((torch.stack(bounds), weights(vae)))
+    for one, other in zip(*trained, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+@on_a_gpu
+def test_a_captured_training_goes_on_from_its_checkpoint(images, tmp_path):
+    straight, stopped, fresh = new_vae(), new_vae(), new_vae()
+    train(straight, images, epochs=4, progress=False, device="cuda", capture=True)
+    train(stopped, images, epochs=2, progress=False, device="cuda", capture=True, checkpoint=tmp_path / "vae.pt")
+    history = train(
+        fresh, images, epochs=4, progress=False, device="cuda", capture=True, checkpoint=tmp_path / "vae.pt"
+    )
+    assert history.epochs == 4
+    torch.testing.assert_close(weights(fresh), weights(straight), rtol=1e-2, atol=1e-3)
+
+
+def test_without_a_gpu_capture_changes_nothing(images):
+    trained = []
+    for capture in (False, True):
+        vae = new_vae()
+        quiet(vae, images, capture=capture)
+        trained.append(weights(vae))
+    assert torch.equal(*trained)
