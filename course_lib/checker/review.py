@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from course_lib.answers import Answer, AnswerFailed, type_name
+from course_lib.checker.behaviour import behaviour
 from course_lib.checker.compare import Case, Observation, Reading, difference, expected, observe
-from course_lib.checker.diagnose import Diagnosis, diagnose
-from course_lib.checker.exercise import ClassExercise, Exercise, Property, Question
+from course_lib.checker.diagnose import diagnose
+from course_lib.checker.exercise import ClassExercise, Diagnosis, Exercise, Property, Question
+from course_lib.checker.extremes import extremes
 from course_lib.checker.probes import HIDDEN, ONE_DIMENSION, ONE_POINT, SHOWN, VISIBLE, Draw
 from course_lib.checker.report import Report, show_shape, show_value
 
@@ -70,6 +72,8 @@ def stages(exercise: Exercise, seed: int | None = None) -> Iterator[Stage]:
     for i, edge in enumerate(exercise.edge_cases):
         draws = [Draw(base + 40 + i, size, decimals=1 if size is SHOWN else None) for size in sizes[:2]]
         yield Stage(edge.name, edge.says, tuple(Case(edge.probe(draw)) for draw in draws))
+    for extreme in extremes(exercise, base + 80):
+        yield Stage(extreme.name, extreme.says, (extreme.case,))
     if exercise.gradients:
         yield Stage(
             "gradients",
@@ -253,6 +257,8 @@ def _wrong(
         name = known.name if known else None
         if seed is not None:  # the numbers in a property's own sentence would tell of hidden inputs
             says = known.says if known else ""
+        if not says and (shows := behaviour(exercise, answer, case, mine)):
+            name, says = shows.name, shows.says
         sentences.append(says or "")  # empty sentences are left out of a report
     if seed is not None:
         sentences.insert(0, ON_OTHERS)
