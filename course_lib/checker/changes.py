@@ -65,9 +65,20 @@ class Words:
     Args:
         inputs: the function's own parameters, and how each is called before a student.
         known: local names of a reference that have a name in the course ("the sample z").
+        parts: functions of the course, and what they compute ("the entropy").
     """
 
-    def __init__(self, inputs: Mapping[str, str], tree: ast.AST, known: Mapping[str, str]) -> None:
+    def __init__(
+        self, inputs: Mapping[str, str], tree: ast.AST, known: Mapping[str, str], parts: Mapping[str, str]
+    ) -> None:
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        self._inside = {
+            id(node): parts[_called(call)]
+            for call in calls
+            if _called(call) in parts
+            for argument in call.args
+            for node in ast.walk(argument)
+        }
         self._known = dict(known) | {name: told for name, told in inputs.items() if told}
         called = {id(call.func) for call in ast.walk(tree) if isinstance(call, ast.Call)}
         self._functions = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) in called}
@@ -85,6 +96,11 @@ class Words:
     def known(self, name: str) -> str | None:
         """Return how a single name is called before a student, or None if it is a detail of a reference."""
         return self._known.get(name)
+
+    def placed(self, node: ast.AST, says: str) -> str:
+        """Return a sentence with the part of the formula that it is about."""
+        inside = self._inside.get(id(node))
+        return f"In {inside}: {says[:1].lower()}{says[1:]}" if inside else says
 
     def others(self, name: str) -> list[str]:
         """Return the other quantities that could stand where one does."""
@@ -114,9 +130,21 @@ class Words:
         return f"the term with {about}" if about else "a constant term"
 
 
+SHAPE_ALONE = ("zeros_like", "ones_like", "full_like", "empty_like", "dim", "size", "len", "new_zeros", "new_ones")
+
+
 def _names(node: ast.AST) -> list[str]:
-    called = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
-    return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called]
+    """Return the names whose values an expression is made of, without functions, and without what lends its shape alone."""
+    if isinstance(node, ast.Name):
+        return [node.id]
+    if isinstance(node, ast.Attribute) and node.attr in ("shape", "dtype", "device"):
+        return []
+    if isinstance(node, ast.Call):
+        if _called(node) in SHAPE_ALONE:
+            return []
+        owner = [node.func.value] if isinstance(node.func, ast.Attribute) and not _is_module(node.func.value) else []
+        return [name for part in (*owner, *node.args) for name in _names(part)]
+    return [name for part in ast.iter_child_nodes(node) for name in _names(part)]
 
 
 def _capital(text: str) -> str:
@@ -130,7 +158,7 @@ def edits(tree: Definition, words: Words) -> Iterator[Edit]:
     for make in (_statements, _signs_and_terms, _calls, _reductions, _factors, _names_exchanged, _scales, _numbers):
         for node, where in places:
             for new, says in make(node, words):
-                yield Edit(where, node, new, says)
+                yield Edit(where, node, new, words.placed(node, says))
 
 
 @contextmanager
@@ -316,7 +344,8 @@ def _names_exchanged(node: ast.AST, words: Words) -> Iterator[Change]:
     if said is None:
         return
     for other in words.others(node.id):
-        yield ast.Name(other, ast.Load()), f"{_capital(words.known(other) or '')} stands where {said} belongs."
+        if words.known(other) != said and " and " not in f"{words.known(other)}{said}":
+            yield ast.Name(other, ast.Load()), f"{_capital(words.known(other) or '')} stands where {said} belongs."
 
 
 def _scales(node: ast.AST, words: Words) -> Iterator[Change]:

@@ -27,8 +27,8 @@ Candidate = tuple[Diagnosis, Callable[..., Any]]
 # student waiting.
 MOST_CHANGES, MOST_CHANGED_STEPS = 800, 300
 NOT_FINITE = (
-    "Some of your values are not finite where the expected ones are: on the way a number over- or underflows, as exp of "
-    "something large does, the log of something that became 0, or a division by it."
+    "Some of your values are not finite where the expected ones are. On the way a number over- or underflows, or leaves a "
+    "function's domain: exp of something large, the log of something that became 0 or negative, a division by 0."
 )
 
 
@@ -115,6 +115,12 @@ def _flat(observations: Sequence[Observation]) -> Tensor | None:
 
 def _right_on(exercise: Exercise, implementation: Callable[..., Any], passed: Seen) -> bool:
     return all(difference(exercise, _observed(exercise, implementation, case), right) is None for case, right in passed)
+
+
+def known_answers(exercise: Exercise, name: str) -> list[Callable[..., Any]]:
+    """Return the wrong answers that are told by this name: what a diagnosis claims, to be held against an answer."""
+    own = [(Diagnosis(m.name, m.says), m.answer) for m in exercise.misconceptions]
+    return [answer for candidate, answer in (*own, *_candidates(exercise, cut=False)) if candidate.name == name]
 
 
 def _candidates(exercise: Exercise, cut: bool) -> Iterator[Candidate]:

@@ -18,7 +18,7 @@ from typing import Any
 from course_lib.checker.changes import Definition, Words, changed, edits
 
 DEPTH = 3  # of functions of the course inside each other: an amortized bound, a bound, a density
-KNOWN = {"z": "the sample z", "elbo": "the bound"}
+KNOWN = {"z": "the sample z", "elbo": "the bound", "mu": "`mu`", "sigma": "`sigma`", "log_sigma": "`log_sigma`"}
 PARTS = {
     "gaussian_log_prob": "the Gaussian log-density",
     "gaussian_entropy": "the entropy",
@@ -59,7 +59,7 @@ def _mutants(function: Callable[..., Any], inputs: tuple[str, ...], depth: int) 
     if tree is None:
         return
     names = {own.arg: told for own, told in zip(_parameters(tree), inputs, strict=False)}
-    words = Words(names, tree, KNOWN)
+    words = Words(names, tree, KNOWN, PARTS)
     for edit in edits(tree, words):
         with changed(tree, edit):
             mutant = _build(function, tree)

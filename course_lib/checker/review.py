@@ -16,7 +16,7 @@ from torch import Tensor
 from course_lib.answers import Answer, AnswerFailed, type_name
 from course_lib.checker.behaviour import behaviour
 from course_lib.checker.compare import Case, Observation, Reading, difference, expected, observe
-from course_lib.checker.diagnose import diagnose
+from course_lib.checker.diagnose import NOT_FINITE, diagnose
 from course_lib.checker.exercise import ClassExercise, Diagnosis, Exercise, Property, Question
 from course_lib.checker.extremes import extremes
 from course_lib.checker.probes import HIDDEN, ONE_DIMENSION, ONE_POINT, SHOWN, VISIBLE, Draw
@@ -239,6 +239,8 @@ def _wrong(
 ) -> Report:
     case, mine = seen
     sentences: list[str] = []
+    if found is not None and found.says == NOT_FINITE and stage.says:
+        found = None  # the stage says what it is that is lost there
     if found:
         sentences.append(found.says)
     elif stage.says:
@@ -254,11 +256,12 @@ def _wrong(
         violations = ((rule.name, _violated(exercise, rule, answer, seed)) for rule in exercise.properties)
         rule_name, says = next(((name, says) for name, says in violations if says), (None, ""))
         known = next((m for m in exercise.misconceptions if m.name == rule_name), None)
-        name = known.name if known else None
-        if seed is not None:  # the numbers in a property's own sentence would tell of hidden inputs
+        shows = None if known else behaviour(exercise, answer, case, mine)
+        name = known.name if known else shows.name if shows else None
+        if shows:
+            says = shows.says
+        elif seed is not None:  # the numbers in a property's own sentence would tell of hidden inputs
             says = known.says if known else ""
-        if not says and (shows := behaviour(exercise, answer, case, mine)):
-            name, says = shows.name, shows.says
         sentences.append(says or "")  # empty sentences are left out of a report
     if seed is not None:
         sentences.insert(0, ON_OTHERS)
