@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
 
-from course_lib.checker.changes import Definition, Words, changed, edits
+from course_lib.checker.changes import Definition, changed, edits
+from course_lib.checker.words import Words
 
 DEPTH = 3  # of functions of the course inside each other: an amortized bound, a bound, a density
 KNOWN = {"z": "the sample z", "elbo": "the bound", "mu": "`mu`", "sigma": "`sigma`", "log_sigma": "`log_sigma`"}
