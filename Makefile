@@ -8,15 +8,17 @@ JOBS ?= 2
 export JOBS
 
 .DEFAULT_GOAL := help
-.PHONY: help lab teach test quick test-lowest lint build check env clean
+.PHONY: help lab teach test quick records mutants test-lowest lint build check env clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1	/' | expand -t 18
 
 lab: ## Open the notebooks in JupyterLab (LAB_ARGS="--no-browser --port 9999" to change how)
 teach: ## Open the whole course in JupyterLab, with nbgrader's tools
-test: ## Run every test
+test: ## Run every test, but for the records
 quick: ## Style, types, and the tests that what you have just changed can break; under a minute
+records: ## Reach the records of the open tasks again, each by its recipe; some minutes
+mutants: ## Hand in every one-change mutant of every reference; writes docs/checks.md
 test-lowest: ## The library's tests with the lowest versions it allows, in an environment of their own
 lint: ## Check style and types
 build: ## Build the notebooks from their sources
@@ -24,7 +26,7 @@ check: ## Fail if a built notebook does not come from its source
 env: ## Create or reuse the environment in .venv
 clean: ## Remove environments and caches, never anybody's work
 
-lab teach test quick test-lowest lint build check env clean:
+lab teach test quick records mutants test-lowest lint build check env clean:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "Cannot set up the course: Python 3.11 or newer is needed, none was found (set PYTHON=/path/to/python)." >&2; \
 		exit 1; fi

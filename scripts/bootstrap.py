@@ -6,8 +6,10 @@ The commands, `env` if none is given; further arguments are passed on to what th
     env          create or reuse the environment in .venv
     lab          lay the notebooks out in work/ and open them in JupyterLab
     teach        open the whole course in JupyterLab, with nbgrader's tools
-    test         run every test
+    test         run every test but the records
     quick        style, types, and the tests that what you have just changed can break
+    records      reach the records of the open tasks again, each by its recipe; some minutes
+    mutants      hand in every one-change mutant of every reference, and write what came of it to docs/checks.md
     test-lowest  the library's tests with the lowest versions that it allows, in an environment of their own
     lint         check style and types
     build        build the notebooks from their sources
@@ -173,7 +175,7 @@ def lint_commands(python):
 
 def test_commands(python, arguments):
     workers = ["-n", os.environ.get("JOBS", "2")]
-    tests = [python, "-m", "pytest", *workers, "--dist", "worksteal", "tests", *arguments]
+    tests = [python, "-m", "pytest", *workers, "--dist", "worksteal", "-m", "not record", "tests", *arguments]
     replay = [python, "-m", "pytest", *workers, "--dist", "loadfile", *NBVAL, "solutions"]
     return [(tests, {}), (replay, {"OMP_NUM_THREADS": "1"})]
 
@@ -195,7 +197,7 @@ def main(arguments):
         return clean()
     if command == "test-lowest":
         return run_all(lowest_commands(lowest_environment(), rest))
-    if command not in ("env", "lab", "teach", "test", "quick", "lint", "build", "check"):
+    if command not in ("env", "lab", "teach", "test", "quick", "records", "mutants", "lint", "build", "check"):
         print(__doc__.strip())
         return 0 if command in ("help", "-h", "--help") else 2
     python = course_environment()
@@ -204,8 +206,10 @@ def main(arguments):
         lab = lab_command(python, rest, hasattr(os, "geteuid") and os.geteuid() == 0, command == "teach")
         lay_out = [python, os.path.join("scripts", "lay_out.py")]
         return run_all([(part, {}) for part in ([lay_out, lab] if command == "lab" else [lab])])
-    if command == "quick":
-        return run([python, os.path.join("scripts", "quick.py"), *rest])
+    if command in ("quick", "mutants"):
+        return run([python, os.path.join("scripts", f"{command}.py"), *rest])
+    if command == "records":
+        return run([python, "-m", "pytest", "-m", "record", "tests/challenges", *rest])
     if command in ("build", "check"):
         return run([python, "-m", "grading", command, *rest])
     return run_all({"env": [], "lint": lint, "test": lint + test_commands(python, rest)}[command])

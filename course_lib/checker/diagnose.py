@@ -1,34 +1,35 @@
 """From a wrong observation to the sentence that tells the student what is wrong.
 
 Besides the exercise's own misconceptions, slips that can happen in any exercise are tried: on the way
-in (a standard deviation read as a variance), on the way out (a sign, a mean for a sum), and one of
-each together.
+in (a standard deviation read as a variance), on the way out (a sign, a mean for a sum); then every program that
+differs from a right one by one change; and, where none of them explains an answer, two at once.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from course_lib.checker.behaviour import Seen, off_by_a_size
 from course_lib.checker.compare import Case, Observation, difference, observe, reference_answer
-from course_lib.checker.exercise import Exercise, Misconception, call_and_read
+from course_lib.checker.exercise import Diagnosis, Exercise, Misconception, call_and_read
+from course_lib.checker.mutants import mutants
 
+Candidate = tuple[Diagnosis, Callable[..., Any]]
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """What a wrong answer seems to have done: a name for statistics, and a sentence for the student."""
-
-    name: str
-    says: str
-
-
-Seen = Sequence[tuple[Case, Observation]]
+# One-change programs tried, for a function and for what is seen through a whole step of training: more would keep a
+# student waiting.
+MOST_CHANGES, MOST_CHANGED_STEPS = 800, 300
+NOT_FINITE = (
+    "Some of your values are not finite where the expected ones are. On the way a number over- or underflows, or leaves a "
+    "function's domain: exp of something large, the log of something that became 0 or negative, a division by 0."
+)
 
 
 def diagnose(exercise: Exercise, got: Seen, want: Sequence[Observation], passed: Seen) -> Diagnosis | None:
@@ -44,20 +45,37 @@ def diagnose(exercise: Exercise, got: Seen, want: Sequence[Observation], passed:
     if any(mine.failed for _, mine in got) or (nothing_finite and not passed):
         # An error speaks for itself, and NaN everywhere is like NaN everywhere: neither tells what was meant.
         return None
-    for candidate, implementation in _candidates(exercise):
+
+    def explains(implementation: Callable[..., Any]) -> bool:
         told_apart = False
         for (case, mine), right in zip(got, want, strict=True):
-            theirs = observe(exercise, reference_answer(exercise, implementation), case)
+            theirs = _observed(exercise, implementation, case)
             if difference(exercise, mine, theirs) is not None:
-                break
+                return False
             told_apart = told_apart or difference(exercise, theirs, right) is not None
-        else:
-            if told_apart and _right_on(exercise, implementation, passed):
-                return candidate
+        return told_apart and _right_on(exercise, implementation, passed)
+
+    own = [(Diagnosis(m.name, m.says), m.answer) for m in exercise.misconceptions]
+    if found := next((candidate for candidate, answer in own if explains(answer)), None):
+        return found
     pairs = [pair for (_, mine), right in zip(got, want, strict=True) for pair in _paired(mine, right)]
+    if any((right.isfinite() & ~mine.isfinite()).any() for mine, right in pairs if mine.shape == right.shape):
+        return Diagnosis(
+            "not finite", NOT_FINITE
+        )  # what is inf or NaN looks like much else: no other candidate is tried
+    cut = any(mine.disconnected != right.disconnected for (_, mine), right in zip(got, want, strict=True))
+    if found := next((candidate for candidate, answer in _candidates(exercise, cut) if explains(answer)), None):
+        return found
     if not pairs or any(mine.shape != right.shape for mine, right in pairs):
         return None
-    return (None if passed else _two_terms(exercise, got, want)) or _constant([mine for _, mine in got], want)
+    found = (None if passed else _two_terms(exercise, got, want)) or _constant([mine for _, mine in got], want)
+    return found or (None if passed else off_by_a_size(exercise, got, want))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _observed(exercise: Exercise, implementation: Callable[..., Any], case: Case) -> Observation:
+    """Observe a candidate; what it does on a case is asked again with every answer that is not explained."""
+    return observe(exercise, reference_answer(exercise, implementation), case)
 
 
 def _paired(mine: Observation, right: Observation) -> list[tuple[Tensor, Tensor]]:
@@ -96,24 +114,51 @@ def _flat(observations: Sequence[Observation]) -> Tensor | None:
 
 
 def _right_on(exercise: Exercise, implementation: Callable[..., Any], passed: Seen) -> bool:
-    answer = reference_answer(exercise, implementation)
-    return all(difference(exercise, observe(exercise, answer, case), right) is None for case, right in passed)
+    return all(difference(exercise, _observed(exercise, implementation, case), right) is None for case, right in passed)
 
 
-def _candidates(exercise: Exercise) -> Iterator[tuple[Diagnosis, Callable[..., Any]]]:
+def known_answers(exercise: Exercise, name: str) -> list[Callable[..., Any]]:
+    """Return the wrong answers that are told by this name: what a diagnosis claims, to be held against an answer."""
     own = [(Diagnosis(m.name, m.says), m.answer) for m in exercise.misconceptions]
-    yield from own
+    return [answer for candidate, answer in (*own, *_candidates(exercise, cut=False)) if candidate.name == name]
+
+
+def _candidates(exercise: Exercise, cut: bool) -> Iterator[Candidate]:
+    slips, pairs = _slips(exercise)
+    yield from slips
+    if not cut:  # an input that no gradient reaches is named itself, which says more
+        yield from _one_change(exercise)
+    yield from pairs
+
+
+@functools.lru_cache(maxsize=500)
+def _slips(exercise: Exercise) -> tuple[list[Candidate], list[Candidate]]:
+    """Return the slips that any exercise can show, and one of them on top of another mistake."""
     if exercise.observe is not call_and_read:
+        return [], []
+    slips_in, slips_out = list(_input_slips(exercise)), list(_output_slips(exercise))
+    alone = [(slip, _after(exercise.reference, change)) for slip, change in slips_out]
+    own = [(Diagnosis(m.name, m.says), m.answer) for m in exercise.misconceptions]
+    pairs = [
+        (
+            Diagnosis(f"{first.name} + {second.name}", f"Two things. {first.says} And: {second.says}"),
+            _after(implementation, change),
+        )
+        for first, implementation in [*own, *slips_in]
+        for second, change in slips_out
+    ]
+    return [*slips_in, *alone], pairs
+
+
+def _one_change(exercise: Exercise) -> Iterator[Candidate]:
+    """Yield the programs that differ by one change from the reference, or from a right answer written differently."""
+    if exercise.atol is not None:  # seen through statistics of many draws: too slow to try hundreds
         return
-    slips_in = list(_input_slips(exercise))
-    slips_out = list(_output_slips(exercise))
-    yield from slips_in
-    for slip, change in slips_out:
-        yield slip, _after(exercise.reference, change)
-    for first, implementation in own + slips_in:
-        for second, change in slips_out:
-            both = Diagnosis(f"{first.name} + {second.name}", f"Two things. {first.says} And: {second.says}")
-            yield both, _after(implementation, change)
+    direct = exercise.observe is call_and_read
+    right = (exercise.reference, *(exercise.alternatives if direct else ()))
+    changed = itertools.chain.from_iterable(mutants(function, exercise.inputs) for function in right)
+    for mutant in itertools.islice(changed, MOST_CHANGES if direct else MOST_CHANGED_STEPS):
+        yield Diagnosis(mutant.says, mutant.says), mutant.function
 
 
 def _after(implementation: Callable[..., Any], change: Callable[[Tensor, tuple[Any, ...]], Tensor]) -> Any:

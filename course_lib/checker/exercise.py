@@ -18,6 +18,14 @@ from course_lib.checker.probes import Draw
 
 
 @dataclass(frozen=True)
+class Diagnosis:
+    """What a wrong answer seems to have done: a name for statistics, and a sentence for the student."""
+
+    name: str
+    says: str
+
+
+@dataclass(frozen=True)
 class Misconception:
     """A named wrong answer: a short runnable implementation, and one sentence to the student."""
 
@@ -51,7 +59,7 @@ def call_and_read(answer: Answer, args: tuple[Any, ...]) -> tuple[Tensor, ...]:
     return tensors_from(answer.call(*args))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
     """A function that the student writes.
 

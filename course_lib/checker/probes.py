@@ -30,6 +30,7 @@ HIDDEN = (
     Sizes(batch=2, dim=7, latent=5, samples=3, components=4),
     Sizes(batch=9, dim=3, latent=4, samples=8, components=5),
 )
+MANY = Sizes(batch=6, dim=400, latent=120, samples=8, components=7)
 ONE_POINT = Sizes(batch=1, dim=3, latent=2, samples=4, components=5)
 ONE_DIMENSION = Sizes(batch=4, dim=1, latent=2, samples=3, components=5)
 
@@ -38,7 +39,8 @@ class Draw:
     """A seeded source of probe inputs, never degenerate: no zeros, no unit sigmas, no equal sizes.
 
     Everything is drawn in float64 on the CPU and then cast, so that the same seed gives the same numbers
-    in every dtype and on every device. With ``decimals`` the numbers are rounded, to be shown.
+    in every dtype and on every device. With ``decimals`` the numbers are rounded, to be shown; ``scale`` makes positive
+    numbers all small or all large.
     """
 
     def __init__(
@@ -48,11 +50,13 @@ class Draw:
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
         decimals: int | None = None,
+        scale: float = 1.0,
     ) -> None:
         self.sizes = sizes
         self.dtype = dtype
         self.device = torch.device(device)
         self.decimals = decimals
+        self.scale = scale
         self._generator = torch.Generator().manual_seed(seed)
 
     def _cast(self, values: Tensor) -> Tensor:
@@ -69,7 +73,7 @@ class Draw:
         """Positive numbers in [0.35, 0.85] and [1.3, 2.6], clear of 1, where squares and logs hide."""
         uniform = torch.rand(*shape, generator=self._generator, dtype=torch.float64)
         small = torch.rand(*shape, generator=self._generator, dtype=torch.float64) < 0.5
-        return self._cast(torch.where(small, 0.35 + 0.5 * uniform, 1.3 + 1.3 * uniform))
+        return self._cast(self.scale * torch.where(small, 0.35 + 0.5 * uniform, 1.3 + 1.3 * uniform))
 
     def simplex(self, *shape: int) -> Tensor:
         """Probabilities that sum to one over the last dimension, all of them well above zero."""

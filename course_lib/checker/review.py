@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from course_lib.answers import Answer, AnswerFailed, LocalAnswer, type_name
+from course_lib.checker.behaviour import behaviour
 from course_lib.checker.compare import Case, Observation, Reading, difference, expected, observe, reference_answer
-from course_lib.checker.diagnose import Diagnosis, diagnose
-from course_lib.checker.exercise import ClassExercise, Exercise, Property, Question
+from course_lib.checker.diagnose import NOT_FINITE, diagnose
+from course_lib.checker.exercise import ClassExercise, Diagnosis, Exercise, Property, Question
+from course_lib.checker.extremes import extremes
 from course_lib.checker.probes import HIDDEN, ONE_DIMENSION, ONE_POINT, SHOWN, VISIBLE, Draw
 from course_lib.checker.report import Report, show_shape, show_value
 
@@ -65,6 +67,8 @@ def stages(exercise: Exercise, seed: int | None = None) -> Iterator[Stage]:
     for i, edge in enumerate(exercise.edge_cases):
         draws = [Draw(base + 40 + i, size, decimals=1 if size is SHOWN else None) for size in sizes[:2]]
         yield Stage(edge.name, edge.says, tuple(Case(edge.probe(draw)) for draw in draws))
+    for extreme in extremes(exercise, base + 80):
+        yield Stage(extreme.name, extreme.says, (extreme.case,))
     if exercise.gradients:
         yield Stage(
             "gradients",
@@ -243,6 +247,8 @@ def _wrong(
 ) -> Report:
     case, mine = seen
     sentences: list[str] = []
+    if found is not None and found.says == NOT_FINITE and stage.says:
+        found = None  # the stage says what it is that is lost there
     if found:
         sentences.append(found.says)
     elif stage.says:
@@ -258,8 +264,11 @@ def _wrong(
         violations = ((rule.name, _violated(exercise, rule, answer, seed)) for rule in exercise.properties)
         rule_name, says = next(((name, says) for name, says in violations if says), (None, ""))
         known = next((m for m in exercise.misconceptions if m.name == rule_name), None)
-        name = known.name if known else None
-        if seed is not None:  # the numbers in a property's own sentence would tell of hidden inputs
+        shows = None if known else behaviour(exercise, answer, case, mine)
+        name = known.name if known else shows.name if shows else None
+        if shows:
+            says = shows.says
+        elif seed is not None:  # the numbers in a property's own sentence would tell of hidden inputs
             says = known.says if known else ""
         sentences.append(says or "")  # empty sentences are left out of a report
     if seed is not None:

@@ -54,6 +54,7 @@ class _Recorded(torch.nn.Module):
         return self.encoder(self.drop(x))
 
 
+@pytest.mark.record
 @pytest.mark.slow
 def test_the_record_is_what_its_recipe_reaches():
     torch.manual_seed(0)

@@ -29,6 +29,7 @@ def fitted(seed: int, components: int = 6) -> tuple[torch.Tensor, torch.Tensor, 
     return logits.softmax(0).detach(), mu.detach(), log_sigma.exp().detach()
 
 
+@pytest.mark.record
 @pytest.mark.slow
 def test_the_record_is_what_its_recipe_reaches():
     assert CHALLENGE.measure(*fitted(SEED)) == pytest.approx(CHALLENGE.record, rel=0.005)

@@ -34,6 +34,7 @@ def without_the_least_missed(x, mixture):
     return weights / weights.sum(), mu, sigma
 
 
+@pytest.mark.record
 @pytest.mark.slow
 def test_the_record_is_what_the_recipe_reaches():
     x = training_digits()

@@ -41,6 +41,7 @@ def on_circles(reward, mu, sigma, generator, circles=4, points=4):
     return (2 / squares[:, None, None] * eps / sigma * rewards).mean((0, 1))
 
 
+@pytest.mark.record
 @pytest.mark.slow
 def test_the_record_is_what_its_recipe_reaches():
     assert challenge.measure(on_circles) == pytest.approx(challenge.CHALLENGE.record, rel=0.03)

@@ -15,6 +15,7 @@ from course_lib.training import train
 from course_lib.vae import VAE
 
 
+@pytest.mark.record
 @pytest.mark.slow
 def test_the_record_is_what_the_recipe_reaches():
     with warnings.catch_warnings():

@@ -32,6 +32,7 @@ def trained(seed: int = 0) -> nn.Module:
     return decoder
 
 
+@pytest.mark.record
 @pytest.mark.slow
 def test_the_record_is_what_its_recipe_reaches():
     assert CHALLENGE.measure(trained(), LATENT) == pytest.approx(CHALLENGE.record, abs=3)

@@ -268,7 +268,7 @@ def test_slips_and_pairs_of_slips_that_nobody_declared_are_recognised(answer, pa
 
 
 def test_an_unknown_wrong_value_is_shown_beside_the_expected_one():
-    report = wrong(lambda mq, sq, mp, sp: torch.sin(mq).sum(-1) + sq.sum(-1) * sp.sum(-1))
+    report = wrong(lambda mq, sq, mp, sp: torch.sin(mq + mp).sum(-1) + sq.sum(-1) * sp.sum(-1))
     assert report.misconception is None
     says(report, "the values are not", "mu_q", "expected", "yours", "Convention")
 

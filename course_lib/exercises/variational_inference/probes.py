@@ -79,6 +79,10 @@ def _log_of_mean(values: Tensor) -> Tensor:
 SIGMA_FROM_LOG = "log_sigma is the logarithm of the standard deviation: "
 
 
+OF_A_GAUSSIAN = (
+    "of a Gaussian it is -½(x - mean)²/sigma_x², less its normalising constant, summed over the dimensions of x."
+)
+
 ELBO_MISCONCEPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (
         "log sigma taken for sigma",
@@ -173,6 +177,21 @@ ELBO_MISCONCEPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "squared error for the likelihood",
         "You take -½(x - mean)² for log p(x|z): divide by sigma_x², and add the normalising constant.",
         {"likelihood": lambda x, mean, sigma: -0.5 * ((x - mean) ** 2).sum(-1) + 0 * sigma.sum()},
+    ),
+    (
+        "squared error without its half",
+        "You take -(x - mean)² for log p(x|z): " + OF_A_GAUSSIAN,
+        {"likelihood": lambda x, mean, sigma: -((x - mean) ** 2).sum(-1) + 0 * sigma.sum()},
+    ),
+    (
+        "mean squared error",
+        "You take minus the mean squared error for log p(x|z): " + OF_A_GAUSSIAN,
+        {"likelihood": lambda x, mean, sigma: -((x - mean) ** 2).mean(-1) + 0 * sigma.sum()},
+    ),
+    (
+        "half the mean squared error",
+        "You take minus half the mean squared error for log p(x|z): " + OF_A_GAUSSIAN,
+        {"likelihood": lambda x, mean, sigma: -0.5 * ((x - mean) ** 2).mean(-1) + 0 * sigma.sum()},
     ),
     (
         "likelihood without its constant",
