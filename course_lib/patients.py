@@ -130,10 +130,12 @@ class Patient:
         same = (density.max() - density.min()).item() < 0.1
         density = density.clamp(min=density.max() - 8)
         side = PLANE_REACH
-        right.imshow(density.T, origin="lower", extent=(-side, side, -side, side), cmap="Blues", aspect="auto")
+        top = density.max().item()
+        place = (-side, side, -side, side)
+        right.imshow(density.T, origin="lower", extent=place, cmap="Blues", aspect="auto", vmin=top - 8, vmax=top)
         if same:
-            says = f"{density.max().item():.1f} nats\neverywhere"
-            right.text(0, 0, says, ha="center", va="center", fontsize=11)
+            says = f"{top:.1f} nats\neverywhere"
+            right.text(0, 0, says, ha="center", va="center", fontsize=11, color="white")
         label(right, "The log-density that it reports", "x, entry 1", "x, entry 2")
         inside = ((samples.abs() < 2.5).all(-1)).float().mean().item()
         return Picture(

@@ -25,7 +25,7 @@ Candidate = tuple[Diagnosis, Callable[..., Any]]
 
 # One-change programs tried, for a function and for what is seen through a whole step of training: more would keep a
 # student waiting.
-MOST_CHANGES, MOST_CHANGED_STEPS = 800, 300
+MOST_CHANGES, MOST_CHANGED_STEPS = 450, 60
 NOT_FINITE = (
     "Some of your values are not finite where the expected ones are. On the way a number over- or underflows, or leaves a "
     "function's domain: exp of something large, the log of something that became 0 or negative, a division by 0."

@@ -130,7 +130,7 @@ def from_low_to_high(sweep: Sequence[Trained]) -> Picture:
     right.text(rates[len(rates) // 5] + 2, 1.02, "sampling", color=RED, ha="left", va="center", fontsize=9)
     both = [m.rate for m in sweep if max(m.reconstruction_gap, m.sample_gap) < 0.5]
     right.axvspan(min(both), max(both), color=SKY, alpha=0.25, lw=0)
-    for at, text in ((min(both) / 2, "too\nlow"), ((min(both) + max(both)) / 2, "both below ½"), (50, "too high")):
+    for at, text in ((min(both) / 2, "too\nlow"), ((min(both) + max(both)) / 2, "both\nbelow ½"), (50, "too high")):
         right.text(at, 1.7, text, fontsize=9, va="top", ha="center")
     label(
         right,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 import torch
 
+from course_lib import training
 from course_lib.data import load_images
 from course_lib.training import History, _step, elbo_objective, mean_bound, new_optimizer, train
 from course_lib.vae import VAE, GaussianVAE
@@ -143,6 +145,20 @@ def test_a_gaussian_likelihood_learns_from_any_numbers():
 def test_the_bar_shows_the_running_bound(images, capsys):
     history = train(new_vae(), images, epochs=2, device="cpu")
     assert f"epoch 2 of 2, bound {history.bounds[-1]:.2f} nats" in capsys.readouterr().err
+
+
+def test_many_short_epochs_redraw_the_bar_no_more_often_than_a_notebook_bears(images, monkeypatch):
+    drawn = []
+
+    class Counting(training.tqdm):
+        def display(self, *args, **kwargs):
+            drawn.append(time.monotonic())
+            return super().display(*args, **kwargs)
+
+    monkeypatch.setattr(training, "tqdm", Counting)
+    began = time.monotonic()
+    quiet(new_vae(), images[:100], epochs=300, batch_size=100, progress=True)
+    assert len(drawn) < 20 + 20 * (time.monotonic() - began)
 
 
 on_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
