@@ -212,6 +212,12 @@ def _output_slips(
 ) -> Iterator[tuple[Diagnosis, Callable[[Tensor, tuple[Any, ...]], Tensor]]]:
     per_point = any(shape.startswith("(batch,") for shape in exercise.returns.values())
     yield Diagnosis("sign", "The sign is flipped: your value is minus the expected one."), lambda v, _: -v
+    yield (
+        Diagnosis(
+            "absolute value", "You return the absolute value: the result may be negative, and is where yours differs."
+        ),
+        lambda v, _: v.abs(),
+    )
     if exercise.sums_over:
         index = exercise.inputs.index(exercise.sums_over)
         yield (

@@ -49,6 +49,11 @@ def _global_moments(z: Tensor) -> Tensor:
     return torch.stack([(scaled[..., d:] * scaled[..., : width - d]).mean() for d in range(1, width)])
 
 
+def _one_spread(z: Tensor) -> Tensor:
+    centred = z - z.mean(0)
+    return _pairs(centred, "covariance") / centred.square().mean()
+
+
 def _over_the_positions(z: Tensor) -> Tensor:
     """The correlation over the columns of each image and row, averaged."""
     width, values = z.shape[-1], []
@@ -102,6 +107,11 @@ EXERCISE = Exercise(
             "one mean and spread for all",
             "You subtract one mean and divide by one spread for all positions: each position has its own, over the batch.",
             _global_moments,
+        ),
+        Misconception(
+            "one spread for all",
+            "You divide by one spread for all positions: each position has its own, over the batch, as it has its own mean.",
+            _one_spread,
         ),
         Misconception(
             "means not subtracted",
