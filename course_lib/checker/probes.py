@@ -30,7 +30,7 @@ HIDDEN = (
     Sizes(batch=2, dim=7, latent=5, samples=3, components=4),
     Sizes(batch=9, dim=3, latent=4, samples=8, components=5),
 )
-MANY = Sizes(batch=6, dim=400, latent=120, samples=8, components=7)
+MANY = Sizes(batch=4, dim=400, latent=120, samples=8, components=7)
 ONE_POINT = Sizes(batch=1, dim=3, latent=2, samples=4, components=5)
 ONE_DIMENSION = Sizes(batch=4, dim=1, latent=2, samples=3, components=5)
 

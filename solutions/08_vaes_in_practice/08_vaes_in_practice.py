@@ -153,8 +153,8 @@ with torch.no_grad():
         samples = vae.sample(300, torch.Generator().manual_seed(2))
         drawn = sample_gap(samples, x[:300], pixels, torch.Generator().manual_seed(3))
         active = count(vae.encoder(x)[0], 0.01)
-        print(f"{name}: KL {kl:5.2f} nats, {active:2d} active units, gaps {back:.2f} and {drawn:.2f}: ", end="")
-        print(name_it(kl, back, drawn))
+        print(f"{name}: KL {kl:5.2f} nats, {active:2d} active units,", end=" ")
+        print(f"gaps {back:.2f} and {drawn:.2f}: {name_it(kl, back, drawn)}")
 
 # %% [markdown]
 # ## A multiplier

@@ -137,7 +137,7 @@ def numerical_log_det(f, z):
 # From here on a layer is a module with two methods, in the lecture's direction, $x = f(z)$:
 #
 # - `forward(z)` returns $x$ and $\log|\det dx/dz|$,
-# - `inverse(x)` returns $z$ and $\log|\det dz/dx|$: **always the log-determinant of the map just applied**, one number for each point.
+# - `inverse(x)` returns $z$ and $\log|\det dz/dx|$: **always the log-determinant of the map that was applied**, one number for each point.
 #
 # The first one scales and shifts each dimension by itself, $x_d = \text{scale}_d\, z_d + \text{shift}_d$. Its Jacobian is diagonal.
 #

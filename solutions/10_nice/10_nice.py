@@ -180,7 +180,7 @@ explorers.couplings
 # ### Exercise: `AdditiveCoupling` ({{points AdditiveCoupling}})
 #
 # One coupling leaves a part of $z$ untouched, so the next must keep the *other* part: that is what `swap` is for. As a module with a network of its own, your
-# coupling becomes a layer: `forward` and `inverse` both return the points and the log-determinant of the map just applied, one number for each point.
+# coupling becomes a layer: `forward` and `inverse` both return the points and the log-determinant of the map that was applied, one number for each point.
 #
 # Which part is kept is your choice. For images the paper takes every other entry, so that each pixel is told by its neighbours.
 #
