@@ -43,7 +43,9 @@ def new_figure(columns: int = 1, width: float = 4.6, height: float = 3.3, **grid
         width, height: inches of one of them.
         grid: further arguments of ``Figure.subplots``, such as ``width_ratios``.
     """
-    figure = Figure(figsize=(width * columns, height), dpi=DPI, layout="constrained")
+    # Whole pixels, so that the picture of twice as many has exactly twice as many across.
+    size = (round(width * columns * DPI) / DPI, round(height * DPI) / DPI)
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = list(figure.subplots(1, columns, squeeze=False, **grid)[0])
     for axis in axes:

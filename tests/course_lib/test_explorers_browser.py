@@ -54,12 +54,12 @@ WATCH = """
 const root = document.querySelectorAll('.course-explorer')[arguments[0]]
 root.scrollIntoView()
 root.times = []
-root.addEventListener('keydown', event => { root.pressed = event.timeStamp }, true)
+root.addEventListener('keydown', event => { root.pressed = event.timeStamp; root.said = root.querySelector('img').alt }, true)
 new MutationObserver(async () => {
   const image = root.querySelector('img')
   await image.decode()
-  const coarse = image.naturalWidth === Number(image.getAttribute('width'))  // a sharp one is the answer to an earlier key
-  if (!root.pressed || !coarse) return
+  const coarse = image.naturalWidth === Number(image.getAttribute('width'))
+  if (!root.pressed || (!coarse && image.alt === root.said)) return  // a sharp one that says the same is an earlier key's
   const pressed = root.pressed
   root.pressed = null
   requestAnimationFrame(() => root.times.push(performance.now() - pressed))
@@ -128,6 +128,10 @@ def press(lab, number, handle, key):
     return lab.run(TIMES, number)[-1]
 
 
+def sharp(picture):
+    return picture["across"] == 2 * picture["width"]
+
+
 def test_a_key_becomes_a_picture_soon_and_a_sharp_one_at_rest(lab):
     slow = {}
     for number, ((name, _), found) in enumerate(controls(lab)):
@@ -137,11 +141,12 @@ def test_a_key_becomes_a_picture_soon_and_a_sharp_one_at_rest(lab):
             key = ARROW_RIGHT if right else ARROW_LEFT
             if "slider" not in control["kind"]:
                 key = SPACE if "checkbox" in control["kind"] else ARROW_DOWN
-            times = [press(lab, number, control["handle"], key) for _ in range(KEYS)]
+            back = {ARROW_RIGHT: ARROW_LEFT, ARROW_LEFT: ARROW_RIGHT}.get(key, key)  # a slider may have few positions
+            times = [press(lab, number, control["handle"], (key, back)[i % 2]) for i in range(KEYS)]
             print(f"{name:14s}{control['text'].splitlines()[0]:34s}", *(f"{t:5.0f}" for t in times), "ms")
             if statistics.median(times) > MILLISECONDS:
                 slow[name, control["text"].splitlines()[0]] = statistics.median(times)
-        wait_until(lambda n=number: (at := lab.run(PICTURE, n))["across"] == 2 * at["width"], 15, f"{name} sharp")
+        wait_until(lambda n=number: sharp(lab.run(PICTURE, n)), 15, f"{name} sharp")
         assert lab.run(PICTURE, number)["filter"] == "invert(0.93) hue-rotate(180deg)", "dark in a dark theme"
     print(f"over {MILLISECONDS} ms: {slow or 'none'}")
     assert all(median < SHARED * MILLISECONDS for median in slow.values())
