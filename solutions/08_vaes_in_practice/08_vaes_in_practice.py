@@ -355,7 +355,8 @@ from course_lib.training import train
 
 weighted = using("beta_elbo")
 MY_BETA = 3.0  # yours: any number from 0.01 to 100
-settings = {"epochs": 6, "batch_size": 100, "learning_rate": 2e-3, "binarize": True, "device": "cpu"}
+settings = {"epochs": 6, "batch_size": 100, "learning_rate": 2e-3}
+settings |= {"binarize": True, "device": "cpu"}
 
 
 def trained_with(beta, seed=0, **changed):

@@ -257,7 +257,8 @@ figures.half_of_it_lost(draws, draws.relu(), layer(draws.unsqueeze(-1))[0].squee
 # %% [markdown]
 # ## One after the other
 #
-# The lecture: "If each layer is invertible, the whole thing is invertible. Log-determinant of whole model is just the sum of log-determinants of the layers." Is it?
+# The lecture: "If each layer is invertible, the whole thing is invertible", and the log-determinant of the whole model is the sum
+# of the layers' log-determinants. Is it?
 # Take two layers in one dimension, $x = f_2(f_1(z))$. By the chain rule the slopes are multiplied, and so
 #
 # $$\log\Big|\frac{dx}{dz}\Big| = \log\big|f_1'(z)\big| + \boxed{\ ?\ }$$
