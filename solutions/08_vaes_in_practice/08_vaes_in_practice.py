@@ -389,7 +389,8 @@ def place(vae):
 
 
 mine_at = place(mine)
-print(f"β = {MY_BETA:g}: rate {mine_at[0]:.1f}, distortion {mine_at[1]:.1f}, ELBO {-sum(mine_at):.1f} nats")
+print(f"β = {MY_BETA:g}: rate {mine_at[0]:.1f}, distortion {mine_at[1]:.1f},", end=" ")
+print(f"ELBO {-sum(mine_at):.1f} nats")
 
 # %% tags=["show", "varies"]
 figures.rate_distortion_curve(sweep, {f"yours, β = {MY_BETA:g}, six passes": mine_at})
@@ -461,7 +462,8 @@ scheduled, with_schedule = trained_with(lambda step, kl: schedule(step, 300, 1.0
 fixed, without = trained_with(1.0)
 for name, vae in (("schedule", scheduled), ("fixed", fixed)):
     rate, distortion = place(vae)
-    print(f"{name}: rate {rate:.1f}, distortion {distortion:.1f}, ELBO {-rate - distortion:.1f} nats")
+    elbo = -rate - distortion
+    print(f"{name}: rate {rate:.1f}, distortion {distortion:.1f}, ELBO {elbo:.1f} nats")
 
 # %% tags=["show", "varies"]
 figures.over_steps({"β = 1": without.kls, "0 to 1 in 300 steps": with_schedule.kls})
@@ -472,7 +474,8 @@ figures.over_steps({"β = 1": without.kls, "0 to 1 in 300 steps": with_schedule.
 # %% tags=["show"]
 seeds = load_record("seeds")
 print(f"{seeds.recipe}; {seeds.seconds:.0f} s")
-figures.schedules(seeds.arrays, "A model that keeps its code anyway: with a schedule every seed ends lower")
+title = "A model that keeps its code anyway: with a schedule every seed ends lower"
+figures.schedules(seeds.arrays, title)
 
 # %% [markdown]
 # What is luck? With one weight and one way to it, the seeds lie within two and a half nats of each other. What is not: the schedules end lower, by about three nats at β = 1, by two and a half to four at β = 4,
@@ -482,7 +485,8 @@ figures.schedules(seeds.arrays, "A model that keeps its code anyway: with a sche
 # And the decoder that needs no code?
 
 # %% exercise="schedule_prediction"
-# That decoder, with β from 0 to 1 in the first half of training: the KL is large at first. At the end?
+# That decoder, with β from 0 to 1 in the first half of training:
+# the KL is large at first. At the end?
 # Choose one of: "it stays large", "it is near 0 again", "it grows on"
 schedule_prediction = None
 ### BEGIN SOLUTION
@@ -546,7 +550,8 @@ figures.over_steps({"controller, 14 nats": by_controller.kls, "β = 1": without.
 # same on the decoder that sees neighbours, at three seeds each: β = 1, the schedule, a fixed smaller weight, and a controller that asks for 5 nats.
 
 # %% tags=["show"]
-cures = {"β = 1": seen[-1], "schedule to 1": "schedule", "β = 0.3": "β = 0.3", "controller": "controller"}
+cures = {"β = 1": seen[-1], "schedule to 1": "schedule"}
+cures |= {"β = 0.3": "β = 0.3", "controller": "controller"}
 figures.cures(
     {name: strong.arrays[f"{key}: numbers"] for name, key in cures.items()},
     {name: strong.arrays[f"{key}: kl"][0] for name, key in cures.items()},
