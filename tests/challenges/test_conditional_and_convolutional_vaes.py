@@ -14,6 +14,7 @@ from course_lib.data import load_images
 from course_lib.training import train
 
 
+@pytest.mark.record
 @pytest.mark.slow
 def test_the_record_is_what_the_recipe_reaches():
     with warnings.catch_warnings():

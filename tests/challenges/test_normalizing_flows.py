@@ -11,6 +11,7 @@ from course_lib.flows import standard_normal_log_prob
 from course_lib.toy_densities import ENTROPIES, two_moons_log_prob
 
 
+@pytest.mark.record
 @pytest.mark.slow
 def test_the_record_is_what_the_recipe_reaches():
     assert measure(log_prob_of(record())) == pytest.approx(CHALLENGE.record, abs=0.004)

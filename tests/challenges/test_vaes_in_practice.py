@@ -16,6 +16,7 @@ from course_lib.training import train
 from course_lib.vae import VAE
 
 
+@pytest.mark.record
 @pytest.mark.slow
 def test_the_record_is_what_the_recipe_reaches():
     images = load_images("train")
