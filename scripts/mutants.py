@@ -1,14 +1,18 @@
-"""Try every one-change mutant of every reference as an answer, and write what the checks make of them to docs/checks.md.
+"""Try every one-change mutant of every right answer as an answer, and write what the checks make of them to docs/checks.md.
 
-Contract: `python scripts/mutants.py [EXERCISE ...]` in the course's environment (`make mutants`). Without names, all
-exercises, and docs/checks.md is written; with names, their mutants are listed one by one. A mutant that passes has to agree
-with the reference on inputs that no check uses: the command fails where one does not.
+Contract: `python scripts/mutants.py [EXERCISE ...]` in the course's environment (`make mutants`), some minutes on two cores.
+Without names, all exercises, functions and classes, and docs/checks.md is written; with names, their mutants are listed one by
+one. A mutant of a function that passes has to agree with the reference on inputs that no check uses, what is told of one has to
+be true there, and so of two changes at once; a mutant of a class that passes has to do as the unchanged class, or stand in
+tests/checker/equivalents.toml with a reason. The command fails where one does not.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -21,18 +25,20 @@ import torch
 from course_lib.answers import LocalAnswer
 from course_lib.checker.candidates import known_answers
 from course_lib.checker.compare import Case, difference, expected, observe, reference_answer
-from course_lib.checker.exercise import Exercise
-from course_lib.checker.mutants import Mutant, mutants
+from course_lib.checker.exercise import ClassExercise, Exercise, Question
+from course_lib.checker.mutants import class_mutants, mutants, two_changes
 from course_lib.checker.probes import HIDDEN, Draw
 from course_lib.checker.report import Report
 from course_lib.checker.review import review_exercise
+from course_lib.checker.twins import does_the_same
 from course_lib.exercises import TOPICS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "checks.md"
 HIDDEN_SEED = 31_337
 SECONDS = 5.0  # that a mutant may take: one without an end must not stop the rest
-MOST = 400  # of one reference; beyond, evenly chosen ones stand for all
+PAIRS = 40  # of changes at once, of one exercise
 OTHER_SEEDS = range(900, 910)
+EQUIVALENTS = PAGE.parent.parent / "tests" / "checker" / "equivalents.toml"
 START, END = "<!-- written by make mutants: begin -->", "<!-- written by make mutants: end -->"
 
 
@@ -49,7 +55,7 @@ class Outcome:
     slowest: float = 0.0
 
 
-def agrees(exercise: Exercise, one: Mutant) -> bool:
+def agrees(exercise: Exercise, one: Callable[..., Any]) -> bool:
     """Whether a mutant does on other inputs what the reference does, gradients included."""
     return all(
         _same(exercise, one, exercise.reference, seed, gradients)
@@ -58,7 +64,7 @@ def agrees(exercise: Exercise, one: Mutant) -> bool:
     )
 
 
-def is_true(exercise: Exercise, one: Mutant, told: list[Callable[..., Any]]) -> bool:
+def is_true(exercise: Exercise, one: Callable[..., Any], told: list[Callable[..., Any]]) -> bool:
     """Whether one of the mistakes that bear the name told does on other inputs what a mutant does.
 
     What is told of a value says nothing of its gradient; where the values are right, it is the gradients that were meant.
@@ -68,43 +74,94 @@ def is_true(exercise: Exercise, one: Mutant, told: list[Callable[..., Any]]) -> 
     return any(all(_same(exercise, one, function, seed, gradients) for seed in OTHER_SEEDS) for function in told)
 
 
-def _same(exercise: Exercise, one: Mutant, function: Callable[..., Any], seed: int, gradients: tuple[str, ...]) -> bool:
+def _same(
+    exercise: Exercise, one: Callable[..., Any], function: Callable[..., Any], seed: int, gradients: tuple[str, ...]
+) -> bool:
     case = Case(exercise.probe(Draw(seed, HIDDEN[seed % len(HIDDEN)])), gradients)
-    mine = observe(exercise, LocalAnswer(exercise.name, one.function, SECONDS), case)
+    mine = observe(exercise, LocalAnswer(exercise.name, one, SECONDS), case)
     if function is exercise.reference:
         return difference(exercise, mine, expected(exercise, case)) is None
     return difference(exercise, mine, observe(exercise, reference_answer(exercise, function), case)) is None
+
+
+@functools.cache
+def equivalents(name: str) -> dict[str, str]:
+    """Return the changes of a class that are no mistakes, each with the reason."""
+    return dict(tomllib.loads(EQUIVALENTS.read_text(encoding="utf-8")).get(name, {}))
+
+
+def try_function(exercise: Exercise, outcome: Outcome) -> None:
+    """Hand in the mutants of a function, of the reference and of each right answer written differently."""
+    for right in (exercise.reference, *exercise.alternatives):
+        for mutant in mutants(right, exercise.inputs):
+            report = _judged(exercise, mutant.function, outcome)
+            outcome.counts["tried"] += 1
+            if report.passed:
+                outcome.counts["pass"] += 1
+                if not agrees(exercise, mutant.function):
+                    outcome.let_pass.append(mutant.says)
+            elif report.misconception is None and _is_error(report):
+                outcome.counts["error"] += 1
+            elif report.misconception is None and not any("No gradient reaches" in says for says in report.sentences):
+                outcome.counts["unnamed"] += 1
+                outcome.unnamed.append(mutant.says)
+            else:
+                outcome.counts["named"] += 1
+                told = known_answers(exercise, report.misconception or "")
+                if told and not is_true(exercise, mutant.function, told):
+                    outcome.untrue.append(f"{mutant.says} Told: {report.misconception}")
+
+
+def try_pairs(exercise: Exercise, outcome: Outcome) -> None:
+    """Hand in two changes of the reference at once: what is told of them has to be true of both together."""
+    for one, other, function in two_changes(exercise.reference, exercise.inputs, PAIRS):
+        report = _judged(exercise, function, outcome)
+        if report.passed or (report.misconception is None and _is_error(report)):
+            continue
+        outcome.counts["pairs"] += 1
+        if report.misconception is None:
+            continue
+        outcome.counts["pairs named"] += 1
+        told = known_answers(exercise, report.misconception)
+        if told and not is_true(exercise, function, told):
+            outcome.untrue.append(f"{one} And: {other} Told: {report.misconception}")
+
+
+def try_class(exercise: ClassExercise, outcome: Outcome) -> None:
+    """Hand in the mutants of a class, of the reference and of each right class written differently."""
+    for right in (exercise.reference, *exercise.alternatives):
+        for says, mutant in class_mutants(right):
+            report = _judged(exercise, mutant, outcome)
+            outcome.counts["tried"] += 1
+            if not report.passed:
+                error = report.misconception is None and _is_error(report)
+                outcome.counts["error" if error else "unnamed" if report.misconception is None else "named"] += 1
+                continue
+            outcome.counts["pass"] += 1
+            if not does_the_same(exercise, right, mutant) and says not in equivalents(exercise.name):
+                outcome.let_pass.append(f"{right.__qualname__}: {says}")
+
+
+def _judged(exercise: Exercise | ClassExercise, thing: Any, outcome: Outcome) -> Report:
+    """Return the report of a wrong answer on the inputs it is seen through first."""
+    began = time.monotonic()
+    answer = LocalAnswer(exercise.name, thing, SECONDS)
+    report = review_exercise(exercise, answer)
+    outcome.slowest = max(outcome.slowest, time.monotonic() - began)
+    return review_exercise(exercise, answer, HIDDEN_SEED) if report.passed else report
 
 
 def try_all(topic: str, index: int) -> Outcome:
     """Hand in the mutants of one exercise."""
     torch.set_num_threads(1)
     exercise = TOPICS[topic][index]
-    assert isinstance(exercise, Exercise)
+    assert not isinstance(exercise, Question)
     outcome = Outcome(topic, exercise.name)
-    made = mutants(exercise.reference, exercise.inputs)
-    for mutant in made[:: 1 + len(made) // MOST]:
-        began = time.monotonic()
-        answer = LocalAnswer(exercise.name, mutant.function, SECONDS)
-        report = review_exercise(exercise, answer)
-        outcome.slowest = max(outcome.slowest, time.monotonic() - began)
-        if report.passed:
-            report = review_exercise(exercise, answer, HIDDEN_SEED)
-        outcome.counts["tried"] += 1
-        if report.passed:
-            outcome.counts["pass"] += 1
-            if not agrees(exercise, mutant):
-                outcome.let_pass.append(mutant.says)
-        elif report.misconception is None and _is_error(report):
-            outcome.counts["error"] += 1
-        elif report.misconception is None and not any("No gradient reaches" in says for says in report.sentences):
-            outcome.counts["unnamed"] += 1
-            outcome.unnamed.append(mutant.says)
-        else:
-            outcome.counts["named"] += 1
-            told = known_answers(exercise, report.misconception or "")
-            if told and not is_true(exercise, mutant, told):
-                outcome.untrue.append(f"{mutant.says} Told: {report.misconception}")
+    if isinstance(exercise, ClassExercise):
+        try_class(exercise, outcome)
+    else:
+        try_function(exercise, outcome)
+        try_pairs(exercise, outcome)
     return outcome
 
 
@@ -116,16 +173,19 @@ def _is_error(report: Report) -> bool:
 
 def table(outcomes: list[Outcome]) -> str:
     """Return the outcomes as a table in Markdown."""
-    rows = ["| notebook | exercise | tried | end in an error | named | unnamed | do the same | let pass | untrue |"]
-    rows.append("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    rows = [
+        "| notebook | exercise | tried | end in an error | named | unnamed | do the same | let pass | pairs | named | untrue |"
+    ]
+    rows.append("| --- |" + " --- |" * 10)
     total: Counter[str] = Counter()
     for o in outcomes:
         c = o.counts
         same = c["pass"] - len(o.let_pass)
-        values = (c["tried"], c["error"], c["named"], c["unnamed"], same, len(o.let_pass), len(o.untrue))
+        values = (c["tried"], c["error"], c["named"], c["unnamed"], same, len(o.let_pass))
+        values += (c["pairs"], c["pairs named"], len(o.untrue))
         rows.append(f"| {o.topic[:2]} | `{o.name}` | " + " | ".join(map(str, values)) + " |")
-        total.update(dict(zip("abcdefg", values, strict=True)))
-    rows.append("| | all | " + " | ".join(str(total[k]) for k in "abcdefg") + " |")
+        total.update(dict(zip("abcdefghi", values, strict=True)))
+    rows.append("| | all | " + " | ".join(str(total[k]) for k in "abcdefghi") + " |")
     return "\n".join(rows)
 
 
@@ -134,7 +194,7 @@ def main(names: list[str]) -> int:
         (topic, index)
         for topic, exercises in TOPICS.items()
         for index, exercise in enumerate(exercises)
-        if isinstance(exercise, Exercise) and (not names or exercise.name in names)
+        if not isinstance(exercise, Question) and (not names or exercise.name in names)
     ]
     with ProcessPoolExecutor() as pool:
         outcomes = list(pool.map(try_all, *zip(*chosen, strict=True)))

@@ -61,7 +61,7 @@ def _one_change(exercise: Exercise) -> Iterator[Candidate]:
     """Yield the programs that differ by one change from the reference, or from a right answer written differently."""
     if exercise.atol is not None and exercise.atol >= DRAWS:
         return
-    right = (exercise.reference, *(exercise.alternatives if exercise.observe is call_and_read else ()))
+    right = (exercise.reference, *exercise.alternatives)
     for mutant in itertools.chain.from_iterable(mutants(function, exercise.inputs) for function in right):
         yield Candidate(Diagnosis(mutant.says, mutant.says), mutant.function, "change")
 

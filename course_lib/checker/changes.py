@@ -65,7 +65,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def edits(tree: Definition, words: Words) -> Iterator[Edit]:
+def edits(tree: Definition | ast.ClassDef, words: Words) -> Iterator[Edit]:
     """Yield every change of a function's tree, the likely ones first."""
     whole = ast.Expression(tree) if isinstance(tree, ast.Lambda) else ast.Module([tree], [])
     places = list(_places(whole))

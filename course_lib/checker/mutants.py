@@ -10,6 +10,7 @@ import ast
 import copy
 import functools
 import inspect
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import CodeType, FunctionType
@@ -53,6 +54,62 @@ def mutants(function: Callable[..., Any], inputs: tuple[str, ...]) -> tuple[Muta
         inputs: how a student calls the function's parameters, in their order.
     """
     return tuple(_mutants(function, tuple(f"`{name}`" for name in inputs), DEPTH))
+
+
+@functools.cache
+def class_mutants(made: type) -> tuple[tuple[str, type], ...]:
+    """Return the classes that differ from one by one change in one method, each with a sentence."""
+    tree = _class_tree(made)
+    if tree is None:
+        return ()
+    methods = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    names = {own.arg: f"`{own.arg}`" for method in methods for own in _parameters(method)[1:]}
+    words = Words(names, tree, KNOWN, PARTS)
+    some = next(member for member in vars(made).values() if isinstance(member, FunctionType))
+    found: list[tuple[str, type]] = []
+    for edit in edits(tree, words):
+        with changed(tree, edit):
+            mutant = _run(some, tree, _compile(tree))
+        if isinstance(mutant, type):
+            found.append((edit.says, mutant))
+    return tuple(found)
+
+
+def two_changes(
+    function: Callable[..., Any], inputs: tuple[str, ...], count: int
+) -> Iterator[tuple[str, str, Callable[..., Any]]]:
+    """Yield programs that differ by two changes from a right one, with both sentences: some of all pairs, always the same."""
+    tree = _tree(function)
+    if tree is None:
+        return
+    names = {own.arg: f"`{told}`" for own, told in zip(_parameters(tree), inputs, strict=False)}
+    every = list(edits(tree, Words(names, tree, KNOWN, PARTS)))
+    chance = random.Random(0)
+    for _ in range(count if len(every) > 1 else 0):
+        one, other = chance.sample(every, 2)
+        with changed(tree, one):
+            alone = ast.dump(tree)
+            with changed(tree, other):
+                both = ast.dump(tree)
+                made = _build(function, tree)
+        if made is not None and both != alone:
+            yield one.says, other.says, made
+
+
+def _class_tree(made: type) -> ast.ClassDef | None:
+    lines = {m.__code__.co_firstlineno for m in vars(made).values() if isinstance(m, FunctionType)}
+    try:
+        module = _module(inspect.getsourcefile(made) or "")
+    except (OSError, TypeError, SyntaxError):
+        return None
+    there = [
+        node
+        for node in ast.walk(module)
+        if isinstance(node, ast.ClassDef)
+        and node.name == made.__name__
+        and lines <= {part.lineno for part in ast.walk(node) if isinstance(part, ast.FunctionDef)}
+    ]
+    return copy.deepcopy(there[0]) if len(there) == 1 else None
 
 
 def _mutants(function: Callable[..., Any], inputs: tuple[str, ...], depth: int) -> Iterator[Mutant]:
@@ -138,7 +195,7 @@ def _build(function: Callable[..., Any], tree: Definition) -> Callable[..., Any]
     return _run(function, tree, _compile(tree))
 
 
-def _compile(tree: Definition) -> CodeType | None:
+def _compile(tree: Definition | ast.ClassDef) -> CodeType | None:
     try:
         if isinstance(tree, ast.Lambda):
             return compile(ast.Expression(tree), "<mutant>", "eval")
@@ -148,11 +205,11 @@ def _compile(tree: Definition) -> CodeType | None:
 
 
 def _run(
-    function: Callable[..., Any], tree: Definition, compiled: CodeType | None, **names: Any
+    function: Callable[..., Any], tree: Definition | ast.ClassDef, compiled: CodeType | None, **names: Any
 ) -> Callable[..., Any] | None:
     """Define a changed function where the names of the unchanged one mean the same."""
     if compiled is None:
         return None
     env = _environment(function) | names
     made = eval(compiled, env)
-    return env[tree.name] if isinstance(tree, ast.FunctionDef) else made
+    return made if isinstance(tree, ast.Lambda) else env[tree.name]

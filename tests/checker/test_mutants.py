@@ -146,5 +146,6 @@ def test_a_mutant_is_a_function_of_its_own_and_leaves_the_reference_alone(exerci
 def test_the_first_number_that_is_not_finite_is_told_with_its_cause_and_line(answer, cause):
     report = review("bernoulli_log_likelihood", answer)
     assert f"The first of them comes from {cause}" in str(report), str(report)
-    assert report.line is not None and "lambda x, logits" in report.line
+    assert report.line is not None
+    assert "lambda x, logits" in report.line
     assert "first of them" not in str(review("bernoulli_log_likelihood", answer, seed=31_337))
