@@ -30,11 +30,13 @@ class Checks:
     Attributes:
         reports: by exercise.
         seconds: what checking took.
+        broken: the exercises whose check failed itself, with how.
     """
 
     def __init__(self, job: Job, repaired: Repaired, session: Session) -> None:
         self.reports: dict[str, dict[str, Any]] = dict(job.known)
         self.seconds = 0.0
+        self.broken: dict[str, str] = {}
         self._job, self._repaired, self._session = job, repaired, session
         self._checked_at: dict[str, int] = {}
 
@@ -121,6 +123,10 @@ class Checks:
             return Report(name, 0, exercise.points, "wrong", (says,), NAMED.get(failed.kind))
         except (Raised, WireError):
             says = f"The process of {name} answers the grader with nonsense."
+            return Report(name, 0, exercise.points, "wrong", (says,))
+        except Exception as error:  # what it returned broke the check: told to the student, and to the instructor
+            self.broken[name] = type(error).__name__
+            says = f"{name} returned something that its check cannot be carried out on."
             return Report(name, 0, exercise.points, "wrong", (says,))
 
     def _unanswered(self, name: str, says: str) -> Report:

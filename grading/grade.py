@@ -12,17 +12,20 @@ import nbformat
 import torch
 
 from course_lib.checker.review import ENDLESS
-from course_lib.time_limits import OutOfTime
+from course_lib.time_limits import OutOfTime, call_within
 from grading.checking import Checks
-from grading.intake.reading import Unreadable, read_submission
+from grading.intake.reading import Handed, Unreadable, read_submission
 from grading.intake.repair import Repaired, Step, graded_names, imports_of, repair
 from grading.intake.suspicion import signs_in
-from grading.job import GRADED, NOT_GRADED, REFERENCE, REPAIRED, Job
+from grading.job import GRADED, INFRASTRUCTURE, NOT_GRADED, REFERENCE, REPAIRED, Job
 from grading.records.notebook import graded_notebook, summary
+from grading.records.store import NO_ROOM, no_room
+from grading.safe_text import safe_text
 from grading.sandbox.bubblewrap import SandboxError
 from grading.sandbox.host import Sandbox, Zygote
 from grading.sandbox.session import Session
 
+READING_SECONDS = 20
 FURTHER_BYTES = 1 << 20  # of all small files beside a notebook together
 
 
@@ -62,18 +65,27 @@ def grade(job: Job, bench: Bench) -> dict[str, Any]:
     began = time.monotonic()
     result: dict[str, Any] = {"student": job.student, "topic": job.topic, "state": NOT_GRADED, "repairs": []}
     try:
-        if job.problem:
-            raise Unreadable(job.problem)
-        handed = read_submission(job.files, job.topic)
-        repaired = repair(handed, job.topic)
-        read = time.monotonic() - began
-        submission = _Submission(job, bench, repaired, _further_files(job, handed.file))
-        submission.run_and_check()
+        return _grade(job, bench, result)
     except Unreadable as unreadable:
-        return {**result, "why": f"unreadable file: {unreadable}", "seconds": time.monotonic() - began}
+        return {**result, "why": f"unreadable file: {safe_text(str(unreadable))}", "seconds": time.monotonic() - began}
     except Exception as error:
-        why = f"infrastructure: {type(error).__name__}: {error}"
-        return {**result, "why": why[:1000], "seconds": time.monotonic() - began}
+        why = safe_text(f"{INFRASTRUCTURE}: {type(error).__name__}: {error}")[:1000]
+        stop = (
+            {"stop": no_room(error.filename or "/tmp", error)}
+            if isinstance(error, OSError) and error.errno in NO_ROOM
+            else {}
+        )
+        return {**result, "why": why, "seconds": time.monotonic() - began, **stop}
+
+
+def _grade(job: Job, bench: Bench, result: dict[str, Any]) -> dict[str, Any]:
+    began = time.monotonic()
+    if job.problem:
+        raise Unreadable(job.problem)
+    handed, repaired = _read(job)
+    read = time.monotonic() - began
+    submission = _Submission(job, bench, repaired, _further_files(job, handed.file))
+    submission.run_and_check()
     writing = time.monotonic()
     session, reports = submission.session, submission.checks.reports
     phases = {
@@ -96,6 +108,25 @@ def grade(job: Job, bench: Bench) -> dict[str, Any]:
     result["notebook"] = nbformat.writes(notebook)
     phases["notebook"] = time.monotonic() - writing
     return result
+
+
+def _read(job: Job) -> tuple[Handed, Repaired]:
+    """Read and repair what was handed in, within a time that it has to be readable in.
+
+    Raises:
+        Unreadable: it is not.
+    """
+
+    def read() -> tuple[Handed, Repaired]:
+        handed = read_submission(job.files, job.topic)
+        return handed, repair(handed, job.topic)
+
+    try:
+        return call_within(READING_SECONDS, read)
+    except OutOfTime:
+        raise Unreadable(f"reading it takes more than {READING_SECONDS} seconds") from None
+    except (MemoryError, RecursionError):
+        raise Unreadable("it is nested too deep, or needs too much memory, to be read") from None
 
 
 def _further_files(job: Job, notebook: str) -> dict[str, bytes]:
@@ -206,6 +237,7 @@ class _Submission:
             for report in self.checks.reports.values()
             if report["misconception"] == REFERENCE
         ]
+        found += [f"made the check of {name} fail ({how})" for name, how in self.checks.broken.items()]
         return sorted({sign for sign in found if sign})
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+from grading.sandbox import replies
 from grading.sandbox.host import CellRun, Sandbox
 from grading.sandbox.limits import Limits
+from grading.sandbox.wire import MEGABYTE
+
+LEFT_OUT = "[Outputs were left out: those of the whole notebook are too large.]\n"
 
 
 class Session:
@@ -28,6 +33,7 @@ class Session:
         self._start, self._files, self._limits = start, files, limits
         self._end = time.monotonic() + limits.notebook_seconds
         self._starts = 0
+        self._output_left = limits.outputs_mb * MEGABYTE
         self._cells: list[tuple[int, str]] = []  # what a fresh sandbox runs first
         self._sandbox: Sandbox | None = None
 
@@ -72,11 +78,22 @@ class Session:
             return
         cell = sandbox.run(source)
         self.cell_seconds += time.monotonic() - began
-        self.ran.append((index, cell))
+        self.ran.append((index, self._within(cell)))
         if cell.lost:
             self.culprits[index] = cell.lost
         else:
             self._cells.append((index, source))
+
+    def _within(self, cell: CellRun) -> CellRun:
+        """Leave out what the outputs of a notebook are too large for, but for errors."""
+        kept = []
+        for output in cell.outputs:
+            self._output_left -= replies.size(output)
+            if self._output_left >= 0 or output["output_type"] == "error":
+                kept.append(output)
+        if len(kept) < len(cell.outputs):
+            kept.append({"output_type": "stream", "name": "stdout", "text": LEFT_OUT})
+        return replace(cell, outputs=kept)
 
     def has_run_after(self, index: int) -> bool:
         """Whether a later cell has run in the present sandbox."""
