@@ -29,9 +29,11 @@ CHECK_CALL = re.compile(
     r"^\s*check\(\s*[\"'](\w+)[\"']\s*(?:,\s*topic\s*=\s*[\"']\w+[\"']\s*)?\)\s*(###.*)?$", re.DOTALL
 )
 FENCE = re.compile(r"^\s*```[\w]*\n(.*?)\n?```\s*$", re.DOTALL)
+MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
+MANY_MAGICS = 40
 ALIKE = 0.75
 LONGEST_ALIKE = 20_000
-COMPARISONS = 60_000_000  # pairs of letters that are looked at for all cells of a notebook: some seconds
+COMPARISONS = 40_000_000  # pairs of letters that are looked at for all cells of a notebook: some seconds
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,8 @@ def _tree(source: str) -> ast.Module | None:
     plain = _plain_tree(source)
     if plain is not None:
         return plain
+    if len(MAGIC.findall(source)) > MANY_MAGICS:  # IPython takes seconds for hundreds, and then gives up
+        return _plain_tree(MAGIC.sub(r"\1pass", source))
     try:  # with IPython's % and ! lines
         return ast.parse(TransformerManager().transform_cell(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError, RuntimeError):  # IPython gives up on very many magics
