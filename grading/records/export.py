@@ -12,8 +12,8 @@ from grading.course import ROOT, CourseError, find_topic
 from grading.job import NOT_GRADED
 from grading.records.gradebook import open_gradebook
 from grading.records.store import Store, write_whole
-from grading.safe_text import safe_text
 from grading.release.build import nbgrader_config
+from grading.safe_text import safe_text
 
 NOT_HANDED_IN = "not handed in"
 

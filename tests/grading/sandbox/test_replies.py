@@ -40,10 +40,9 @@ NODES = st.recursive(
 )
 REPLIES = st.fixed_dictionaries(
     {"re": st.sampled_from(["ok", "ok", "ok", "raised", "x"])},
-    optional={
-        key: NODES
-        for key in ("value", "changed", "call", "failed", "printed", "names", "found", "memory_mb", "type", "text")
-    },
+    optional=dict.fromkeys(
+        ("value", "changed", "call", "failed", "printed", "names", "found", "memory_mb", "type", "text"), NODES
+    ),
 )
 CHANGED = {"arg": 0, "value": TENSOR}
 FORGED = [
