@@ -165,6 +165,12 @@ def imports_of(source: str) -> str:
     return "\n".join(ast.unparse(node) for node in found)
 
 
+def statements_of(source: str) -> list[ast.stmt] | None:
+    """Return the statements of a cell, IPython's lines among them; None if it is no Python."""
+    tree = _tree(source)
+    return None if tree is None else list(tree.body)
+
+
 def _tree(source: str) -> ast.Module | None:
     plain = _plain_tree(source)
     if plain is not None:
