@@ -141,7 +141,8 @@ def _further_files(job: Job, handed: Handed) -> dict[str, bytes]:
     left = min(FURTHER_BYTES, job.limits.reply_mb * MEGABYTE // 2, job.limits.disk_mb * MEGABYTE // 4)
     for name, content in sorted(handed.beside.items(), key=lambda item: len(item[1])):
         path = PurePosixPath(name)
-        within = path.relative_to(home) if path.is_relative_to(home) else PurePosixPath(*_without_archive(path))
+        inside = home.parts and path.is_relative_to(home)
+        within = path.relative_to(home) if inside else PurePosixPath(*_without_archive(path))
         shown = str(within)
         left -= len(content)
         if left < 0 or len(files) >= MOST_FURTHER:

@@ -93,10 +93,10 @@ class Switches:
                 _set_random(self._random)
             self._random = None
 
-    def keep_possible(self) -> str | None:
-        """Take back a default device that is not here, on which everything after it would fail; return its name."""
-        device = torch.get_default_device()
-        if device.type in ("cpu", "meta"):
-            return None
+    def took_back_device(self) -> bool:
+        """Take back a default device that is not here, on which everything after it would fail."""
+        with suppress(Exception):  # torch looks for the device when it is asked for its name
+            if torch.get_default_device().type in ("cpu", "meta"):
+                return False
         torch.set_default_device(None)
-        return str(device)
+        return True
