@@ -110,10 +110,9 @@ class GuestShell(InteractiveShell):
     async def run_code(self, code_obj: Any, result: Any = None, *, async_: bool = False) -> bool:
         """Run one statement of a cell; where it fails, the cell goes on with the next."""
         failed = await super().run_code(code_obj, result, async_=async_)
-        if self.switches is not None and (device := self.switches.keep_possible()):
-            self.failed.append(
-                [_line(self.source, code_obj.co_firstlineno), f"there is no {device} where it is graded"]
-            )
+        if self.switches is not None and self.switches.took_back_device():
+            line = _line(self.source, code_obj.co_firstlineno)
+            self.failed.append([line, "there is no such device where it is graded"])
         error = getattr(result, "error_in_exec", None)
         if not failed or error is None:
             return failed
