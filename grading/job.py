@@ -8,6 +8,7 @@ from typing import Any
 from grading.sandbox.limits import Limits
 
 GRADED, REPAIRED, NOT_GRADED = "graded", "graded after repair", "not graded"
+INFRASTRUCTURE = "infrastructure"  # how the reason begins where it was not the submission's fault
 REFERENCE = "the course's own solution"  # the misconception of an answer that calls it
 
 

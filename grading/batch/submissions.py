@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,19 @@ from course_lib.checks import find_exercise
 from grading.batch.cluster import calls_with, cluster_workers, grade_here, grade_with, local_workers
 from grading.course import ROOT, CourseError, find_topic
 from grading.intake.repair import graded_names
-from grading.job import NOT_GRADED, Job
+from grading.job import INFRASTRUCTURE, NOT_GRADED, Job
 from grading.records.digests import files_digest, machinery_digest, release_digest, tests_digests
 from grading.records.gradebook import Recorder, ensure_assignment, open_gradebook, read_timestamp
 from grading.records.pages import render
-from grading.records.store import Store, read_files, write_whole
+from grading.records.store import NO_ROOM, Store, no_room, read_files, write_whole
 from grading.release.build import nbgrader_config
 from grading.release.source import hidden_seed
-from grading.sandbox.bubblewrap import find_bubblewrap, require_linux
+from grading.safe_text import safe, safe_name, safe_text
+from grading.sandbox.bubblewrap import find_bubblewrap, require_linux, try_walls
 from grading.sandbox.limits import Limits
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Invalid|Missing)\w*:")
-INFRASTRUCTURE = "infrastructure"
 FEW = 10  # pages that are written before workers have started
 
 
@@ -111,6 +111,7 @@ def autograde(
         require_linux()
         if not settings.unsafe:
             find_bubblewrap()
+            try_walls()
     config = nbgrader_config(root)
     batch = _Batch(topic, root, settings)
     with ExitStack() as stack:
@@ -122,10 +123,8 @@ def autograde(
             result = batch.finished(student)
             if result is None:
                 todo.append(student)
-                continue
-            if not result.get("recorded"):
-                batch.keep(result, recorder)
-            yield batch.outcome(result, fresh=False)
+            else:
+                yield batch.take_again(result, recorder)
         jobs = (batch.job(student) for student in todo)
         if not todo:
             return
@@ -159,13 +158,27 @@ class _Batch:
         self._digests: dict[str, str] = {}
 
     def _files(self, student: str) -> tuple[dict[str, bytes], str | None]:
+        if safe_text(student) != student:
+            return {}, f"the name of the folder {safe_name(student)} is not written in UTF-8: give it another"
         return read_files(self.root / "grading" / "submitted" / student / self.topic)
+
+    # Each submission's way is guarded from its first file to its entry in the gradebook: what goes wrong on it ends it,
+    # and it alone. Only what would go wrong for all (a full disk, a gradebook that takes nothing) ends the run.
 
     def finished(self, student: str) -> dict[str, Any] | None:
         """Return the result of a submission that need not be graded again."""
+        try:
+            return self._finished(student)
+        except Exception as error:  # its job will say what is wrong
+            _stop_if_hopeless(error)
+            return None
+
+    def _finished(self, student: str) -> dict[str, Any] | None:
         files, problem = self._files(student)
         self._digests[student] = files_digest(files, problem)
         result = self.store.read(self.topic, student)
+        if result is not None:
+            result["student"] = student
         self._before[student] = result
         if result is None or self.settings.again or str(result.get("why", "")).startswith(INFRASTRUCTURE):
             return None
@@ -174,6 +187,13 @@ class _Batch:
 
     def job(self, student: str) -> Job:
         """Return what is to be done for a submission: everything, or the exercises whose tests have changed."""
+        try:
+            return self._job(student)
+        except Exception as error:
+            _stop_if_hopeless(error)
+            return Job(self.topic, student, {}, self.seeds, self.settings.limits, problem=_said(error))
+
+    def _job(self, student: str) -> Job:
         files, problem = self._files(student)
         before = self._before.get(student)
         only, known = None, {}
@@ -193,8 +213,34 @@ class _Batch:
 
     def take(self, result: dict[str, Any], recorder: Recorder) -> Outcome:
         """Keep a fresh result: on disk first, then in the gradebook, so that neither is ever without the other."""
+        if result.get("stop"):
+            raise CourseError(result["stop"])
+        try:
+            return self._take({**safe(result), "student": result["student"]}, recorder)
+        except Exception as error:
+            return self._give_up(result["student"], error)
+
+    def take_again(self, result: dict[str, Any], recorder: Recorder) -> Outcome:
+        """Return the outcome of a result that was found unchanged; enter it where a run was stopped before that."""
+        try:
+            if not result.get("recorded"):
+                self.keep(result, recorder)
+            return self.outcome(result, fresh=False)
+        except Exception as error:
+            return self._give_up(result["student"], error)
+
+    def _give_up(self, student: str, error: Exception) -> Outcome:
+        """Say of a submission that its result cannot be kept."""
+        _stop_if_hopeless(error)
+        why = f"{INFRASTRUCTURE}: its result cannot be kept: {_said(error)}"
+        result = {"student": student, "topic": self.topic, "state": NOT_GRADED, "why": why, "repairs": []}
+        with suppress(Exception):
+            self.store.write(result)
+        return self.outcome(result, fresh=True)
+
+    def _take(self, result: dict[str, Any], recorder: Recorder) -> Outcome:
         student = result["student"]
-        result |= {"submission": self._digests[student], "common": self.common, "tests": self.tests}
+        result |= {"submission": self._digests.get(student, ""), "common": self.common, "tests": self.tests}
         before = self._before.get(student) or {}
         old = {name: report["points"] for name, report in (before.get("exercises") or {}).items()}
         new = {name: report["points"] for name, report in (result.get("exercises") or {}).items()}
@@ -217,15 +263,32 @@ class _Batch:
         self.store.write({**kept, "recorded": True, "writing": round(time.monotonic() - began, 4)})
 
     def outcome(self, result: dict[str, Any], fresh: bool) -> Outcome:
+        student = safe_name(result["student"])
         if result["state"] == NOT_GRADED:
-            return Outcome(self.topic, result["student"], problem=result.get("why"), fresh=fresh)
+            return Outcome(self.topic, student, problem=result.get("why"), fresh=fresh)
         reports = result["exercises"].values()
         earned, total = (float(sum(report[key] for report in reports)) for key in ("points", "max_points"))
         moved = (
             tuple((str(name), float(old), float(new)) for name, old, new in result.get("moved", [])) if fresh else ()
         )
         repairs = tuple(result["repairs"])
-        return Outcome(self.topic, result["student"], result["state"], earned, total, None, repairs, fresh, moved)
+        return Outcome(self.topic, student, result["state"], earned, total, None, repairs, fresh, moved)
+
+
+def _said(error: Exception) -> str:
+    return safe_name(f"{type(error).__name__}: {error}", 300)
+
+
+def _stop_if_hopeless(error: Exception) -> None:
+    """Raise again what every further submission would meet too.
+
+    Raises:
+        CourseError: it is the instructor's to mend; the message says how.
+    """
+    if isinstance(error, CourseError):
+        raise error
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        raise CourseError(no_room(error.filename or "the disk", error)) from None
 
 
 def _reason(result: dict[str, str]) -> str:
@@ -252,10 +315,14 @@ def feedback(name: str, students: list[str] | None = None, root: Path = ROOT, wo
 
 def write_feedback(topic: str, student: str, root: str) -> str | None:
     """Write one student's feedback; return what went wrong, if anything."""
-    result = Store(Path(root)).read(topic, student)
-    if result is not None and result["state"] == NOT_GRADED:
-        page = render("not_graded.html.jinja", topic=topic, why=result["why"])
-        write_whole(Path(root) / "grading" / "feedback" / student / topic / f"{topic}.html", page.encode())
-        return None
-    done = NbGraderAPI(config=nbgrader_config(Path(root))).generate_feedback(topic, student, force=True)
+    try:
+        result = Store(Path(root)).read(topic, student)
+        if result is not None and result["state"] == NOT_GRADED:
+            page = render("not_graded.html.jinja", topic=topic, why=result["why"])
+            write_whole(Path(root) / "grading" / "feedback" / student / topic / f"{topic}.html", page.encode())
+            return None
+        done = NbGraderAPI(config=nbgrader_config(Path(root))).generate_feedback(topic, student, force=True)
+    except Exception as error:
+        _stop_if_hopeless(error)
+        return _said(error)
     return None if done["success"] else _reason(done)

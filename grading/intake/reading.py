@@ -14,9 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from grading.safe_text import safe_name, safe_text
+
 LARGEST_FILE = 50 << 20
+LARGEST_ARCHIVE = 120 << 20  # what is unpacked of one archive, in all
+LARGEST_BESIDE = 5 << 20  # one file of an archive that is no notebook; a larger one is data, and stays where it is
+MOST_MEMBERS = 20_000
+NOT_HANDED_IN = {"__MACOSX", ".git", ".venv", "__pycache__", "site-packages", "node_modules", ".ipynb_checkpoints"}
 LARGEST_CELLS = 2000
+LARGEST_CODE = 4 << 20  # of all cells together
+LARGEST_TEXT = 1 << 20  # of one cell of text
 LARGEST_PICTURE = 2 << 20
+LARGEST_PICTURES = 20 << 20  # of all cells together
+TOO_DEEP = "it is nested deeper than a notebook can be"
 PNG = re.compile(r"iVBORw0KGgo[A-Za-z0-9+/\n]*={0,2}\n?")  # base64 of PNG's first bytes, and on
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( .*)?$", re.MULTILINE)
 OBJECT = re.compile(r'\{\s*"')
@@ -50,6 +60,7 @@ class Handed:
     cells: list[Cell]
     repairs: list[str]
     file: str
+    beside: dict[str, bytes] = field(default_factory=dict)
 
 
 def read_submission(files: dict[str, bytes], topic: str) -> Handed:
@@ -58,13 +69,15 @@ def read_submission(files: dict[str, bytes], topic: str) -> Handed:
     Raises:
         Unreadable: there is none, or nothing of it can be read.
     """
-    candidates = _unpacked(files)
+    candidates, bombs = _unpacked(files)
     notebooks = [name for name in candidates if _may_be_notebook(name)]
     exact = f"{topic}.ipynb"
     notebooks.sort(
         key=lambda name: (name != exact, PurePosixPath(name).name != exact, not _resembles(name, topic), name)
     )
     if not notebooks:
+        if bombs:
+            raise Unreadable("; ".join(bombs))
         listed = ", ".join(sorted(candidates)[:5])
         raise Unreadable(f"no notebook was handed in{f', only {listed}' if listed else ': the folder is empty'}")
     problems: list[str] = []
@@ -79,7 +92,8 @@ def read_submission(files: dict[str, bytes], topic: str) -> Handed:
         others = [other for other in notebooks if other != name and not problems]
         if others:
             said.append(f"Several notebooks were handed in; {name} was graded, not {', '.join(others[:3])}.")
-        return Handed(cells, said + repairs, name)
+        beside = {other: content for other, content in candidates.items() if other != name}
+        return Handed(cells, said + repairs, name, beside)
     raise Unreadable("; ".join(problems))
 
 
@@ -94,22 +108,48 @@ def _resembles(name: str, topic: str) -> bool:
     return topic.lower() in words or words.startswith(topic.split("_")[0])
 
 
-def _unpacked(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the files, with those inside zip archives beside them."""
+def _unpacked(files: dict[str, bytes]) -> tuple[dict[str, bytes], list[str]]:
+    """Return the files, with those inside zip archives beside them, and what is wrong with archives that are too large."""
     found: dict[str, bytes] = {}
+    bombs: list[str] = []
     for name, content in files.items():
         if not content.startswith(b"PK\x03\x04"):
             found[name] = content
             continue
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                for entry in archive.infolist()[:200]:
-                    if not entry.is_dir() and _may_be_notebook(entry.filename) and entry.file_size <= LARGEST_FILE:
-                        with archive.open(entry) as file:
-                            found[f"{name}/{entry.filename.lstrip('/')}"] = file.read(LARGEST_FILE)
+            found |= {f"{name}/{member}": unpacked for member, unpacked in _members(content).items()}
+        except Unreadable as problem:
+            bombs.append(f"{name}: {problem}")
         except Exception:  # a zip file can be broken in many ways
             found[name] = content
-    return found
+    return found, bombs
+
+
+def _members(content: bytes) -> dict[str, bytes]:
+    """Return the files in an archive, but for what is large and no notebook.
+
+    Raises:
+        Unreadable: there are too many, or they are too large together.
+    """
+    members: dict[str, bytes] = {}
+    left = LARGEST_ARCHIVE
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        if len(entries) > MOST_MEMBERS:
+            raise Unreadable(f"the archive holds {len(entries)} files, more than {MOST_MEMBERS}")
+        for entry in entries:
+            notebook = _may_be_notebook(entry.filename)
+            most = LARGEST_FILE if notebook else LARGEST_BESIDE
+            if entry.file_size > most or NOT_HANDED_IN & {*PurePosixPath(entry.filename).parts}:
+                continue
+            if not notebook and entry.file_size > left - LARGEST_FILE:
+                continue  # data, for which no notebook is left out
+            left -= entry.file_size
+            if left < 0:
+                raise Unreadable(f"unpacked, the archive has more than {LARGEST_ARCHIVE >> 20} MB")
+            with archive.open(entry) as file:
+                members[safe_name(entry.filename.lstrip("/"), 1000)] = file.read(most)
+    return members
 
 
 def read_notebook_bytes(content: bytes) -> tuple[list[Cell], list[str]]:
@@ -128,8 +168,18 @@ def read_notebook_bytes(content: bytes) -> tuple[list[Cell], list[str]]:
     cells = [cell for raw in raw_cells[:LARGEST_CELLS] if (cell := _cell(raw)) is not None]
     if not cells:
         raise Unreadable("it has no cells that can be read (not a notebook, or broken JSON)")
+    code = sum(len(cell.source) for cell in cells if cell.kind == "code")
+    if code > LARGEST_CODE:
+        raise Unreadable(f"its code has {code >> 20} MB, more than a notebook's may have")
+    left = LARGEST_PICTURES
     for cell in cells:
+        if len(cell.source) > LARGEST_TEXT and cell.kind != "code":
+            cell.source = f"[A text of {len(cell.source) >> 20} MB was left out.]"
+            repairs.append("A cell of text was too large to be kept.")
         cell.source = _clean_source(cell, repairs)
+        left -= sum(len(png) + len(text) for png, text in cell.pictures)
+        if left < 0:
+            cell.pictures = ()
     return cells, repairs
 
 
@@ -187,8 +237,10 @@ def _cells_of(text: str) -> list[Any] | None:
     """Return the cells of a well-formed notebook, of any format; None if the text is none."""
     try:
         notebook, _ = json.JSONDecoder(strict=False).raw_decode(text.lstrip())
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
+    except RecursionError:
+        raise Unreadable(TOO_DEEP) from None
     if isinstance(notebook, list):
         return notebook
     if not isinstance(notebook, dict):
@@ -211,8 +263,10 @@ def _salvage(text: str) -> list[Any]:
             continue
         try:
             thing, stop = decoder.raw_decode(text, match.start())
-        except (ValueError, RecursionError):
+        except ValueError:
             continue
+        except RecursionError:
+            raise Unreadable(TOO_DEEP) from None
         end = stop
         if isinstance(thing, dict) and "cell_type" in thing and ("source" in thing or "input" in thing):
             cells.append(thing)
@@ -247,6 +301,7 @@ def _cell(raw: Any) -> Cell | None:
     if kind == "heading":  # format 3
         level = raw.get("level")
         kind, source = "markdown", f"{'#' * (level if isinstance(level, int) and 0 < level < 7 else 1)} {source}"
+    source = safe_text(source)
     if kind not in ("code", "markdown", "raw"):
         kind = "code" if "outputs" in raw or "execution_count" in raw else "markdown"
     metadata = raw.get("metadata")
@@ -269,7 +324,7 @@ def _pictures(outputs: Any) -> tuple[tuple[str, str], ...]:
             (_text(data.get(form)) for form in ("image/png", "text/plain")) if isinstance(data, dict) else ("", "")
         )
         if len(png) <= LARGEST_PICTURE and PNG.fullmatch(png):
-            found.append((png, text[:1000]))
+            found.append((png, safe_text(text[:1000])))
     return tuple(found)
 
 

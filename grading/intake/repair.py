@@ -11,6 +11,7 @@ import ast
 import copy
 import difflib
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
@@ -28,7 +29,11 @@ CHECK_CALL = re.compile(
     r"^\s*check\(\s*[\"'](\w+)[\"']\s*(?:,\s*topic\s*=\s*[\"']\w+[\"']\s*)?\)\s*(###.*)?$", re.DOTALL
 )
 FENCE = re.compile(r"^\s*```[\w]*\n(.*?)\n?```\s*$", re.DOTALL)
+MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
+MANY_MAGICS = 40
 ALIKE = 0.75
+LONGEST_ALIKE = 20_000
+COMPARISONS = 40_000_000  # pairs of letters that are looked at for all cells of a notebook: some seconds
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,8 @@ def repair(handed: Handed, topic: str) -> Repaired:
     places = template(topic)
     exercises = graded_names(topic)
     cells = _joined(handed.cells, repairs)
-    matched = [_match(cell, places, exercises) for cell in cells]
+    likeness = _Likeness(places)
+    matched = [_match(cell, places, exercises, likeness) for cell in cells]
     steps = [_step(cell, place, exercises, repairs) for cell, place in zip(cells, matched, strict=True)]
     steps = _without_copies(steps, repairs)
     _say_what_moved(steps, places, repairs)
@@ -159,13 +165,21 @@ def imports_of(source: str) -> str:
     return "\n".join(ast.unparse(node) for node in found)
 
 
+def statements_of(source: str) -> list[ast.stmt] | None:
+    """Return the statements of a cell, IPython's lines among them; None if it is no Python."""
+    tree = _tree(source)
+    return None if tree is None else list(tree.body)
+
+
 def _tree(source: str) -> ast.Module | None:
     plain = _plain_tree(source)
     if plain is not None:
         return plain
+    if len(MAGIC.findall(source)) > MANY_MAGICS:  # IPython takes seconds for hundreds, and then gives up
+        return _plain_tree(MAGIC.sub(r"\1pass", source))
     try:  # with IPython's % and ! lines
         return ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError, RuntimeError):  # IPython gives up on very many magics
         return None
 
 
@@ -201,7 +215,7 @@ def _plain_tree(source: str) -> ast.Module | None:
         return None
 
 
-def _match(cell: Cell, places: tuple[Place, ...], exercises: list[str]) -> Place | None:
+def _match(cell: Cell, places: tuple[Place, ...], exercises: list[str], likeness: _Likeness) -> Place | None:
     """Return the place of the released notebook that a cell stands for."""
     by_id = {place.id: place for place in places}
     nbgrader = cell.metadata.get("nbgrader")
@@ -223,20 +237,38 @@ def _match(cell: Cell, places: tuple[Place, ...], exercises: list[str]) -> Place
     for place in places:
         if place.source.strip() == stripped:
             return place
-    if cell.kind == "code" and stripped:
-        near = [
-            (difflib.SequenceMatcher(None, place.source, cell.source, autojunk=False).ratio(), index)
-            for index, place in enumerate(places)
-            if place.role in ("answer", "support", "show") and _may_be_alike(place.source, cell.source)
-        ]
-        if near and max(near)[0] >= ALIKE:
-            return places[max(near)[1]]
-    return None
+    return likeness.nearest(cell.source) if cell.kind == "code" and stripped else None
 
 
-def _may_be_alike(one: str, other: str) -> bool:
-    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
-    return matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE
+class _Likeness:
+    """Finds the place whose source a cell's is most like, as long as there is time for so many comparisons."""
+
+    def __init__(self, places: tuple[Place, ...]) -> None:
+        self._places = [place for place in places if place.role in ("answer", "support", "show")]
+        self._letters = [Counter(place.source) for place in self._places]
+        self._found: dict[str, Place | None] = {}
+        self._left = COMPARISONS
+
+    def nearest(self, source: str) -> Place | None:
+        if source not in self._found:
+            self._found[source] = self._search(source) if len(source) <= LONGEST_ALIKE else None
+        return self._found[source]
+
+    def _search(self, source: str) -> Place | None:
+        letters = Counter(source)
+        best, nearest = ALIKE, None
+        for place, own in zip(self._places, self._letters, strict=True):
+            # What two texts have in common is at most the letters of the shorter, and those that both have.
+            most = 2 * min(len(source), len(place.source)) / (len(source) + len(place.source))
+            if most < best or 2 * (letters & own).total() / (len(source) + len(place.source)) < best:
+                continue
+            self._left -= len(source) * len(place.source)
+            if self._left < 0:
+                return None
+            ratio = difflib.SequenceMatcher(None, place.source, source, autojunk=False).ratio()
+            if ratio >= best:
+                best, nearest = ratio, place
+        return nearest
 
 
 def _step(cell: Cell, place: Place | None, exercises: list[str], repairs: list[str]) -> Step:

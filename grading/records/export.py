@@ -13,6 +13,7 @@ from grading.job import NOT_GRADED
 from grading.records.gradebook import open_gradebook
 from grading.records.store import Store, write_whole
 from grading.release.build import nbgrader_config
+from grading.safe_text import safe_text
 
 NOT_HANDED_IN = "not handed in"
 
@@ -84,7 +85,7 @@ def export(to: Path, root: Path = ROOT, form: str = "nbgrader", only: str | None
     rows = [row for row in grades(root) if topic in (None, row.assignment)]
     if not rows:
         raise CourseError(f"no grades yet{f' for {topic}' if topic else ''}: run `python -m grading autograde` first")
-    write_whole(to, FORMS[form](rows).encode())
+    write_whole(to, safe_text(FORMS[form](rows)).encode())
     return rows
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 from grading.course import CourseError
@@ -22,6 +23,11 @@ UNSAFE = (
 ELSEWHERE = (
     "grading runs on Linux, whose kernel makes the sandbox; this is {platform}. Grade on a Linux machine, in a virtual one, or "
     "in WSL 2. Building notebooks works here."
+)
+NO_NAMESPACES = (
+    "Let ordinary users have namespaces (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu "
+    "kernel.apparmor_restrict_unprivileged_userns=0; in a container, run it with --security-opt seccomp=unconfined), or grade on "
+    "another machine; `python -m grading doctor` looks at this one."
 )
 SHARED = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/fonts", "/etc/mime.types")
 START_SECONDS = 20
@@ -117,6 +123,19 @@ def command(course: Path, disk_mb: int, info: int) -> list[str]:
     arguments += ["--remount-ro", "/dev", "--ro-bind", str(course), COURSE, "--remount-ro", "/", "--chdir", HOME]
     # As the first process, `cat` can be killed from outside alone.
     return [*arguments, "--as-pid-1", "--info-fd", str(info), "cat"]
+
+
+def try_walls() -> None:
+    """Set up a sandbox and take it down again, before there is anything to lose.
+
+    Raises:
+        CourseError: this machine allows none; the message says why and what to do.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            Walls(Path(folder), 1).close()
+        except SandboxError as error:
+            raise CourseError(f"{error}. {NO_NAMESPACES}") from None
 
 
 class Walls:

@@ -11,18 +11,19 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from course_lib.answers import AnswerFailed
 from grading.course import ROOT
-from grading.intake.reading import PNG
+from grading.sandbox import replies
 from grading.sandbox.bubblewrap import START_SECONDS, SandboxError, Walls, own_user_namespace
 from grading.sandbox.course_view import references, write_view
+from grading.sandbox.library import FIRST_NUMBER, Library
 from grading.sandbox.limits import Limits
-from grading.sandbox.peer import Raised
+from grading.sandbox.peer import Handler, Raised
 from grading.sandbox.remote_answer import HostPeer, RemoteAnswer
 from grading.sandbox.wire import MEGABYTE, PeerGone, PeerSilent, WireError, receive
 
@@ -109,6 +110,7 @@ class CellRun:
         outputs: in nbformat's words.
         error: the name of an exception's type, or None.
         lost: why the sandbox died of it (a key of ``LOST``, or "time"), or None.
+        failed_lines: the statements that failed and were skipped, each its line and why.
     """
 
     outputs: list[dict[str, Any]] = field(default_factory=list)
@@ -116,6 +118,7 @@ class CellRun:
     memory_mb: float = 0.0
     error: str | None = None
     lost: str | None = None
+    failed_lines: tuple[tuple[str, str], ...] = ()
 
 
 class Sandbox:
@@ -129,7 +132,7 @@ class Sandbox:
         view = zygote.view(topic)
         self.limits = limits
         self.lost: str | None = None
-        self.used_reference = False
+        self.used_reference = self.switched = False
         self._checking: str | None = None
         self._begun_mb = 0.0
         self._references = references(topic)
@@ -138,7 +141,11 @@ class Sandbox:
         here, there = socket.socketpair()
         self._closed = threading.Event()
         self.peer = HostPeer(here, limits.reply_mb * MEGABYTE, self._lose)
+        self._zygote = zygote
+        self._library: Library | None = None
         self.peer.handlers["library"] = self._serve_library
+        for kind, key in (("callback", "ref"), ("vjp", "call")):
+            self.peer.handlers[kind] = self._routed(key, self.peer.handlers[kind])
         with there:
             zygote.fork(
                 {
@@ -158,7 +165,7 @@ class Sandbox:
         if reply.get("ready") is not True:
             self.close()
             raise SandboxError(f"no process could be started in the sandbox: {reply.get('text')}")
-        self._baseline_mb = _number(reply.get("memory_mb"))
+        self._baseline_mb = replies.number(reply.get("memory_mb"))
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         if self._walls:
             self._watcher.start()
@@ -179,29 +186,34 @@ class Sandbox:
         except Raised as raised:
             outputs = [{"output_type": "error", "ename": raised.type_name, "evalue": raised.text, "traceback": []}]
             return CellRun(outputs, time.monotonic() - began, error=raised.type_name)
-        kept = clean_outputs(reply.get("outputs"), self.limits.output_kb * 1024)
+        kept = replies.outputs(reply.get("outputs"), self.limits.output_kb * 1024)
         error = next((out["ename"] for out in kept if out["output_type"] == "error"), None)
-        memory = max(0.0, _number(reply.get("memory_mb")) - self._baseline_mb)
-        return CellRun(kept, time.monotonic() - began, memory, error=error)
+        memory = max(0.0, replies.number(reply.get("memory_mb")) - self._baseline_mb)
+        lines = replies.failed_lines(reply.get("failed_lines"))
+        return CellRun(kept, time.monotonic() - began, memory, error=error, failed_lines=lines)
 
     def send_files(self, files: dict[str, bytes]) -> None:
         """Put further files of the submission into the working directory."""
         self.peer.deadline = time.monotonic() + START_SECONDS
         listed = [[name, len(content)] for name, content in files.items()]
-        self.peer.ask({"ask": "files", "files": listed}, b"".join(files.values()))
+        with suppress(AnswerFailed, Raised):  # then the notebook says what it misses
+            self.peer.ask({"ask": "files", "files": listed}, b"".join(files.values()))
 
-    def begin(self, name: str, again: bool = False) -> RemoteAnswer | None:
+    def begin(self, name: str, again: bool = False, own: bool = False) -> RemoteAnswer | None:
         """Begin the check of a name; None if the notebook has no such name.
 
         Args:
             again: check the thing that had this name when its check last began, whatever has it now.
+            own: leave global switches (default dtype, gradients, folder) as the notebook has thrown them.
         """
         self.peer.name = name
         self.peer.deadline = time.monotonic() + self.limits.answer_seconds + GRACE_SECONDS
         self.peer.forget()
         self._checking, self.used_reference = name, False
-        reply, _ = self.peer.ask({"ask": "begin", "name": name, "again": again, "seconds": self.limits.answer_seconds})
-        self._begun_mb = _number(reply.get("memory_mb"))
+        ask = {"ask": "begin", "name": name, "again": again, "own": own, "seconds": self.limits.answer_seconds}
+        reply, _ = self.peer.ask(ask)
+        self.switched = reply.get("switched") is True
+        self._begun_mb = replies.number(reply.get("memory_mb"))
         if reply.get("found") is not True:
             return None
         return RemoteAnswer(self.peer, name, self.limits.answer_seconds + GRACE_SECONDS)
@@ -212,12 +224,14 @@ class Sandbox:
             said = self.peer.ask({"ask": "memory"})[0].get("memory_mb")
         except (AnswerFailed, Raised):
             return 0.0
-        return max(0.0, _number(said) - self._begun_mb)
+        return max(0.0, replies.number(said) - self._begun_mb)
 
     def close(self) -> None:
         """End the submission's processes, all of them."""
         self._closed.set()
         self.peer.pipe.close()
+        if self._library:
+            self._library.close()
         if self._walls:
             self._walls.close()
         if self._folder:
@@ -239,8 +253,23 @@ class Sandbox:
         if exercise == self._checking:
             self.used_reference = True
             raise ReferenceUsed(f"{full} is the course's own solution of this exercise")
-        module, _, name = full.rpartition(".")
-        return self.peer.answer_with(self.peer.compute(getattr(import_module(module), name), message, payload))
+        if self._library is None or self._library.ended:
+            self._library = Library(self._start_library, self.peer)
+        return self._library.compute(full, message, payload)
+
+    def _start_library(self, pipe: socket.socket) -> None:
+        self._zygote.fork({"library": self.peer.payload_bytes}, pipe)
+
+    def _routed(self, key: str, ours: Handler) -> Handler:
+        """Let the process that computes the library serve what is asked of its own functions and results."""
+
+        def serve(message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+            number = message.get(key)
+            if self._library is not None and type(number) is int and number >= FIRST_NUMBER:
+                return self._library.serve(message, payload)
+            return ours(message, payload)
+
+        return serve
 
     def _watch(self) -> None:
         """End the sandbox when its processes together use more than they may."""
@@ -254,47 +283,6 @@ class Sandbox:
                 self._lose("processes")
             elif memory > baseline + self.limits.memory_mb * MEGABYTE:
                 self._lose("memory")
-
-
-def _number(thing: Any) -> float:
-    """Return a number that a sandbox says of itself; 0 for what is none that a report could show."""
-    fits = isinstance(thing, int | float) and abs(thing) < 1e12  # NaN is not smaller either
-    return float(thing) if fits else 0.0
-
-
-def _harmless(form: Any, text: Any) -> bool:
-    """Whether an output is text, or a picture that is one: pages take its letters as they are."""
-    if not isinstance(text, str):
-        return False
-    return form == "text/plain" or (form == "image/png" and PNG.fullmatch(text) is not None)
-
-
-def clean_outputs(raw: Any, limit: int) -> list[dict[str, Any]]:
-    """Return a cell's outputs as a sandbox reports them, rebuilt: text and pictures, no HTML, no scripts."""
-    kept: list[dict[str, Any]] = []
-    left = 2 * limit
-    for out in raw if isinstance(raw, list) else []:
-        kind = out.get("output_type") if isinstance(out, dict) else None
-        if left <= 0 or len(kept) >= 1000:
-            break
-        if kind == "stream":
-            name = "stderr" if out.get("name") == "stderr" else "stdout"
-            kept.append({"output_type": "stream", "name": name, "text": str(out.get("text"))[:left]})
-            left -= len(kept[-1]["text"])
-        elif kind in ("display_data", "execute_result") and isinstance(out.get("data"), dict):
-            data = {form: text for form, text in out["data"].items() if _harmless(form, text)}
-            size = sum(map(len, data.values()))
-            if data and size <= left:
-                # A result would be read as points by nbgrader: here it is shown, no more.
-                kept.append({"output_type": "display_data", "data": data, "metadata": {}})
-                left -= size
-        elif kind == "error":
-            lines = out.get("traceback") if isinstance(out.get("traceback"), list) else []
-            trace = [str(line)[:4000] for line in lines[:40]]
-            texts = {key: str(out.get(key))[:2000] for key in ("ename", "evalue")}
-            kept.append({"output_type": "error", **texts, "traceback": trace})
-            left -= sum(map(len, trace))
-    return kept
 
 
 def usage(namespace: int) -> tuple[int, int, int]:

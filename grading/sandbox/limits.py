@@ -23,6 +23,7 @@ class Limits:
         file_mb: size of one file.
         disk_mb: size of /tmp, and of the working directory.
         output_kb: output of one cell; what is longer is cut.
+        outputs_mb: output of all cells together; what is more is left out.
         reply_mb: size of one returned value.
         restarts: fresh kernels after one has died.
     """
@@ -37,6 +38,7 @@ class Limits:
     file_mb: int = 64
     disk_mb: int = 256
     output_kb: int = 512
+    outputs_mb: int = 16
     reply_mb: int = 64
     restarts: int = 12
 

@@ -22,6 +22,7 @@ from torch.func import functional_call
 from torch.nn import Module, Parameter
 
 from grading.sandbox.recipes import build
+from grading.sandbox.replies import gradients, raised
 from grading.sandbox.wire import Reader, WireError, Writer, receive, send
 
 KEPT_GRAPHS = 256
@@ -57,9 +58,10 @@ class Peer:
         self.handlers: dict[str, Handler] = {"callback": self._serve_callback, "vjp": self._serve_vjp}
         self.deadline = math.inf
         self.takes_optimizers = False
+        self.kept_graphs = KEPT_GRAPHS
         self._functions: dict[int, Any] = {}
         self._graphs: dict[int, tuple[list[Tensor], list[Tensor]]] = {}
-        self._numbers = itertools.count(1)
+        self.numbers = itertools.count(1)
         self._lock = threading.RLock()
 
     def forget(self) -> None:
@@ -87,7 +89,7 @@ class Peer:
                 elif reply.get("word") != word:
                     raise WireError("a reply answers no request")
                 elif reply.get("re") == "raised":
-                    raise Raised(str(reply.get("type"))[:100], str(reply.get("text"))[:TEXT_CHARACTERS])
+                    raise Raised(*raised(reply, TEXT_CHARACTERS))
                 elif reply.get("re") == "ok":
                     return reply, body
                 else:
@@ -175,18 +177,19 @@ class Peer:
                     raise WireError("the changed arguments are malformed")
                 mine.data = new.to(mine.dtype)
 
-    def vjp(self, reference: int, gradients: list[Tensor | None]) -> list[Tensor | None]:
-        """Ask the other side for a vector–Jacobian product of an earlier call."""
+    def vjp(self, reference: int, vectors: list[Tensor | None], sources: list[Tensor]) -> list[Tensor | None]:
+        """Ask the other side for a vector–Jacobian product of an earlier call, one for each source."""
         writer = Writer()
-        node = writer.node(gradients)
+        node = writer.node(vectors)
         try:
             reply, body = self.ask({"ask": "vjp", "call": reference, "grads": node}, writer.payload)
-        except Raised as raised:
-            raise raised.rebuilt() from None
-        value = Reader(body).value(reply.get("value"))
-        if not isinstance(value, list) or not all(part is None or isinstance(part, Tensor) for part in value):
-            raise WireError("gradients are malformed")
-        return value
+        except Raised as error:
+            raise self.no_gradient(error) from None
+        return gradients(Reader(body).value(reply.get("value")), sources)
+
+    def no_gradient(self, error: Raised) -> Exception:
+        """Return what to raise where the other side has failed to differentiate."""
+        return error.rebuilt()
 
     # Serving
 
@@ -249,9 +252,9 @@ class Peer:
         ]
         reply = {"re": "ok", "value": value, "changed": changed}
         if flowing:
-            reply["call"] = next(self._numbers)
+            reply["call"] = next(self.numbers)
             self._graphs[reply["call"]] = (flowing, inputs)
-            if len(self._graphs) > KEPT_GRAPHS:
+            if len(self._graphs) > self.kept_graphs:
                 self._graphs.pop(next(iter(self._graphs)))
         return reply, writer.payload
 
@@ -275,7 +278,7 @@ class Peer:
         return {"re": "ok", "value": writer.node(list(products))}, writer.payload
 
     def _keep_function(self, function: Any) -> int:
-        number = next(self._numbers)
+        number = next(self.numbers)
         self._functions[number] = function
         return number
 
@@ -283,8 +286,8 @@ class Peer:
         def call_back(*args: Any) -> Any:
             try:
                 return self.call({"ask": "callback", "ref": reference}, args)
-            except Raised as raised:
-                raise raised.rebuilt() from None
+            except Raised as error:
+                raise error.rebuilt() from None
 
         call_back.__name__ = call_back.__qualname__ = name
         return call_back
@@ -360,16 +363,14 @@ class _Linked(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, peer: Peer, reference: int, results: list[Tensor], *sources: Tensor) -> tuple[Tensor, ...]:
-        ctx.peer, ctx.reference, ctx.sources = peer, reference, len(sources)
+        ctx.peer, ctx.reference = peer, reference
+        ctx.sources = [source.detach() for source in sources]
         ctx.set_materialize_grads(False)
         return tuple(results)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> Any:
-        products = ctx.peer.vjp(ctx.reference, list(gradients))
-        if len(products) != ctx.sources:
-            raise WireError("gradients are malformed")
-        return (None, None, None, *products)
+    def backward(ctx: Any, *vectors: Tensor | None) -> Any:
+        return (None, None, None, *ctx.peer.vjp(ctx.reference, list(vectors), ctx.sources))
 
 
 def _replace(thing: Any, pairs: dict[int, Tensor]) -> Any:

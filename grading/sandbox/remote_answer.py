@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor
 
 from course_lib.answers import AnswerFailed
+from grading.sandbox import replies
 from grading.sandbox.lending import lent_source
 from grading.sandbox.peer import Peer, Raised
-from grading.sandbox.wire import PeerGone, PeerSilent, Reader, WireError, Writer
+from grading.sandbox.wire import MEGABYTE, PeerGone, PeerSilent, Reader, WireError, Writer
 
-KINDS = ("unanswered", "half", "raised", "type", "time")
+CALLBACK_BYTES = 16 * MEGABYTE  # of what an answer may give to a function that it was given
+CALLBACK_MEMORY_MB = 1024
 LOST = {
     "gone": "{name} ended the whole program: it crashed, or left by os._exit() or a signal.",
     "memory": "{name} needs more memory than a submission may use.",
@@ -44,14 +47,38 @@ class HostPeer(Peer):
             raise AnswerFailed("lost", LOST[self._lose("frames")].format(name=self.name)) from None
 
     def read_reply(self, reply: dict[str, Any]) -> None:
-        printed = reply.get("printed")
-        if isinstance(printed, str) and printed:
-            print(printed[:4096], end="")  # a review collects what an answer prints
-        failed = reply.get("failed")
-        if isinstance(failed, dict):
-            kind = failed.get("kind") if failed.get("kind") in KINDS else "raised"
-            texts = {key: str(failed[key])[:1000] for key in ("says", "line", "error") if failed.get(key) is not None}
-            raise AnswerFailed(str(kind), texts.get("says", ""), texts.get("line"), texts.get("error"))
+        if text := replies.printed(reply):
+            print(text, end="")  # a review collects what an answer prints
+        if failed := replies.failure(reply):
+            raise failed
+
+    def compute(self, function: Callable[..., Any], message: dict[str, Any], payload: bytes) -> dict[str, Any]:
+        """Call a function that was lent, within bounds: the grader is not to be made large or slow."""
+        if len(payload) > CALLBACK_BYTES:
+            raise ValueError(f"more than {CALLBACK_BYTES // MEGABYTE} MB were given to a function of the check")
+        with memory_bound(CALLBACK_MEMORY_MB):
+            return super().compute(function, message, payload)
+
+    def no_gradient(self, error: Raised) -> Exception:
+        first = next(iter(error.text.splitlines()), "")[:200]
+        says = f"No gradient can be computed through {self.name}: {first}"
+        return AnswerFailed("raised", says, None, error.type_name)
+
+
+@contextmanager
+def memory_bound(megabytes: int) -> Iterator[None]:
+    """Let this process take no more than so much further memory for a while."""
+    import resource  # not on Windows, where notebooks can be built all the same
+
+    with open("/proc/self/statm") as file:
+        now = int(file.read().split()[0]) * resource.getpagesize()
+    before, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limits = [now + megabytes * MEGABYTE, *(limit for limit in (before, hard) if limit != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (before, hard))
 
 
 class RemoteAnswer:
@@ -69,12 +96,11 @@ class RemoteAnswer:
 
     def construct(self, *args: Any) -> RemoteInstance:
         number = self._call({"ask": "construct"}, args)
-        return RemoteInstance(self, number)
+        return RemoteInstance(self, self._parsed(replies.handle, number))
 
     def reaches(self, names: Collection[str]) -> list[str]:
         reply, _ = self._ask({"ask": "reaches", "names": list(names)})
-        said = reply.get("names")
-        return [name for name in names if isinstance(said, list) and name in said]
+        return self._parsed(replies.names, reply, list(names))
 
     def standing_in(self, parts: Mapping[str, Any]) -> RemoteAnswer:
         """Lend what stands in as source: it is built on the other side, where no cell of the student's runs any more."""
@@ -100,8 +126,11 @@ class RemoteAnswer:
             raise AnswerFailed("type", f"{self._name} returned something that cannot be read: {error}.") from None
 
     def _read(self, body: bytes, node: Any) -> Any:
+        return self._parsed(Reader(body).value, node)
+
+    def _parsed(self, parse: Callable[..., Any], *args: Any) -> Any:
         try:
-            return Reader(body).value(node)
+            return parse(*args)
         except WireError as error:
             raise AnswerFailed("type", f"{self._name} holds something that cannot be read: {error}.") from None
 
@@ -123,20 +152,15 @@ class RemoteInstance:
 
     def parameters(self) -> dict[str, Tensor]:
         reply, body = self._answer._ask({"ask": "parameters", "of": self._number})
-        current = self._answer._read(body, reply.get("value"))
-        nodes = reply.get("value", {}).get("of", []) if isinstance(reply.get("value"), dict) else []
+        current = self._answer._parsed(replies.parameters, body, reply.get("value"))
         fresh: dict[str, Tensor] = {}
-        for pair, node in zip(current if isinstance(current, list) else [], nodes, strict=True):
-            well_formed = isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Tensor)
-            if not well_formed:
-                raise AnswerFailed("type", "The parameters cannot be read.")
-            name, value = pair
+        for name, (value, learns) in current.items():
             mirror = self._mirrors.get(name)
             if mirror is None or mirror.shape != value.shape or mirror.dtype != value.dtype:
-                mirror = value.requires_grad_(node["of"][1].get("grad") is True)
+                mirror = value.requires_grad_(learns)
             else:
                 mirror.data.copy_(value)
-            fresh[str(name)] = mirror
+            fresh[name] = mirror
         self._mirrors = fresh
         return dict(fresh)
 

@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 
-from grading.sandbox import confine
+from grading.sandbox import confine, library
 from grading.sandbox.guest import GuestShell, enter, make_shell
 from grading.sandbox.wire import PeerGone, send
 
@@ -49,8 +49,22 @@ def serve(control: socket.socket, shell: GuestShell) -> None:
         request = json.loads(data)
         if os.fork() == 0:
             control.close()
+            if "library" in request:
+                _library(socket.socket(fileno=files[0]), int(request["library"]))
             _guest(request, socket.socket(fileno=files[0]), shell)
         os.close(files[0])
+
+
+def _library(pipe: socket.socket, payload_bytes: int) -> None:
+    """Compute the library's functions for a submission, as far as a process may go; never returns."""
+    try:
+        confine.reset_signals()
+        confine.die_with_parent()
+        confine.close_all_but([pipe.fileno()])
+        library.serve(pipe, payload_bytes)
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
 
 
 def _guest(request: dict[str, object], pipe: socket.socket, shell: GuestShell) -> None:
