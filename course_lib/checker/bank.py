@@ -21,6 +21,7 @@ from torch import Tensor
 
 from course_lib.checker.compare import Observation
 from course_lib.checker.exercise import Exercise
+from course_lib.checker.mutants import inherited
 
 BANK_FILE = Path(__file__).resolve().parent.parent / "assets" / "mistakes.npz"
 MAKES_CANDIDATES = ("candidates", "mutants", "changes", "words", "probes", "bank", "stages")
@@ -84,6 +85,9 @@ def key(exercise: Exercise) -> str:
     modules = {f"course_lib.checker.{name}" for name in MAKES_CANDIDATES}
     for function in functions:
         _collect(function.__module__, modules)
+    for module in list(modules):
+        for misconception in inherited(module):
+            _collect(misconception.answer.__module__, modules)
     whole = hashlib.sha256(exercise.name.encode())
     for module in sorted(modules):
         whole.update(_source(module))

@@ -1,7 +1,8 @@
 """Programs that differ from a right one by one change: what a student may have written whose mistake nobody declared.
 
 They are made from the source of a reference, of the right answers written differently, and of the functions of the
-course that these call; a change inside such a part is told with the part's name ("In the entropy: …").
+course that these call; a change inside such a part is told with the part's name ("In the entropy: …"), and so is a
+misconception of the exercise that asks for the part.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import ast
 import copy
 import functools
 import inspect
+import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
 
 from course_lib.checker.changes import Definition, changed, edits
+from course_lib.checker.exercise import Exercise, Misconception
 from course_lib.checker.words import Words
 
 DEPTH = 3  # of functions of the course inside each other: an amortized bound, a bound, a density
@@ -36,6 +39,21 @@ PARTS = {
     "mixture_posterior": "the posterior",
     "improve_q": "the ascent",
 }
+
+
+_mistakes: dict[Callable[..., Any], tuple[Misconception, ...]] = {}
+
+
+def inherit(exercises: Iterable[Exercise]) -> None:
+    """Let what is known of each exercise be known of every other that calls its reference, too."""
+    _mistakes.update({exercise.reference: exercise.misconceptions for exercise in exercises})
+
+
+def inherited(module: str) -> Iterator[Misconception]:
+    """Yield the misconceptions of the exercises whose references stand in a module."""
+    for reference, misconceptions in _mistakes.items():
+        if reference.__module__ == module:
+            yield from misconceptions
 
 
 @dataclass(frozen=True)
@@ -143,7 +161,8 @@ def _inside(function: Callable[..., Any], tree: Definition, words: Words, depth:
         node.func.id = "_part"
         compiled = _compile(tree)
         node.func.id = name
-        for mutant in _mutants(part, own, depth - 1):
+        known = (Mutant(m.says, m.answer) for m in _mistakes.get(part, ()))
+        for mutant in itertools.chain(known, _mutants(part, own, depth - 1)):
             if (whole := _run(function, tree, compiled, _part=mutant.function)) is not None:
                 inner = mutant.says.startswith("In ")  # the innermost part says it best
                 says = mutant.says if inner else f"{where}: {mutant.says[:1].lower()}{mutant.says[1:]}"

@@ -13,6 +13,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 
 from course_lib.checker.exercise import ClassExercise, Exercise, Question
+from course_lib.checker.mutants import inherit
 
 SHARED = ("questions", "probes")  # files of a folder that are no exercise
 
@@ -50,6 +51,7 @@ def _read_topics() -> dict[str, tuple[Exercise | ClassExercise | Question, ...]]
 
 
 TOPICS = _read_topics()
+inherit(exercise for exercises in TOPICS.values() for exercise in exercises if isinstance(exercise, Exercise))
 
 
 def find_exercise(name: str, topic: str | None = None) -> Exercise | ClassExercise | Question:

@@ -140,26 +140,27 @@ def _whole(x: Tensor, y: Tensor) -> Tensor:
     return _bytes(torch.cat([x.expand(*y.shape[:-1], x.shape[-1]), y], -1)).reshape(-1, SIDE, SIDE)
 
 
-def completions(x: Tensor, y: Tensor, mean: Tensor, answers: Tensor) -> Picture:
-    """Draw digits of which the upper half is given: the one blurry mean, and several answers.
+def completions(x: Tensor, y: Tensor, mean: Tensor, answers: Tensor, what: str = "digit") -> Picture:
+    """Draw images of which the upper half is given: the one blurry mean, and several answers.
 
     Args:
-        x, y, mean: ``(digits, 392)``.
-        answers: ``(samples, digits, 392)``.
+        x, y, mean: ``(images, 392)``.
+        answers: ``(samples, images, 392)``.
+        what: what an image shows.
     """
     rows, columns = len(x), len(answers) + 2
     images = torch.stack([_whole(x, y), _whole(x, mean), *(_whole(x, answer) for answer in answers)], 1)
     figure, (axis,) = new_figure(width=9.4, height=9.4 * rows / columns + 0.75)
-    names = ("digit", "mean", *(str(i + 1) for i in range(len(answers))))
+    names = (what, "mean", *(str(i + 1) for i in range(len(answers))))
     draw_images(axis, images.flatten(0, 1), columns, names)
     axis.set_title("The mean is one blur; each answer chooses", loc="left", fontsize=10.5)
     axis.set_xlabel(
-        "a test digit, its lower half as a regression has it, and answers of the model; of all, the upper half is given"
+        f"a test {what}, its lower half as a regression has it, and answers of the model; of all, the upper half is given"
     )
-    axis.set_ylabel("test digits")
+    axis.set_ylabel(f"test {what}s")
     return Picture(
         figure,
-        f"{rows} test digits. Of each the upper half is given; the second column shows the lower half as the regression's blurry mean, the "
+        f"{rows} test {what}s. Of each the upper half is given; the second column shows the lower half as the regression's blurry mean, the "
         f"others {len(answers)} answers of the conditional VAE, which differ where the upper half leaves it open.",
     )
 

@@ -149,3 +149,34 @@ def test_the_first_number_that_is_not_finite_is_told_with_its_cause_and_line(ans
     assert report.line is not None
     assert "lambda x, logits" in report.line
     assert "first of them" not in str(review("bernoulli_log_likelihood", answer, seed=31_337))
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "says"),
+    [
+        (
+            "elbo_with_analytic_kl",
+            lambda log_likelihood, mu, sigma: (
+                log_likelihood.mean(0) - 0.5 * (mu**2 + sigma**2 - 1 - 2 * sigma.log()).mean(-1)
+            ),
+            "KL",
+        ),
+        (
+            "log_importance_weights",
+            lambda x, z, mu, log_sigma, decoder: (
+                -torch.nn.functional.binary_cross_entropy_with_logits(
+                    decoder(z), x.expand_as(decoder(z)), reduction="none"
+                ).mean(-1)
+                + Normal(0.0, 1.0).log_prob(z).sum(-1)
+                - Normal(mu, log_sigma.exp()).log_prob(z).sum(-1)
+            ),
+            "log-likelihood",
+        ),
+    ],
+    ids=["the KL's mean in the bound", "the likelihood's mean in the weights"],
+)
+def test_a_mistake_known_of_a_part_is_told_of_what_is_built_from_it(name, answer, says):
+    report = review(name, answer)
+    assert not report.passed
+    assert report.misconception is not None, str(report)
+    assert says in str(report), str(report)
