@@ -239,6 +239,9 @@ class _Submission:
         self.session.begin_again(pieces)
         for name in wrong:
             self.checks.check(name, len(self.steps))
+        for (
+            name
+        ) in wrong:  # when all visible inputs are through: no message of one answer could tell of another's hidden ones
             if self.checks.right(name):
                 self.checks.check_hidden(name)
         for name in wrong:
