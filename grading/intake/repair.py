@@ -29,6 +29,7 @@ CHECK_CALL = re.compile(
     r"^\s*check\(\s*[\"'](\w+)[\"']\s*(?:,\s*topic\s*=\s*[\"']\w+[\"']\s*)?\)\s*(###.*)?$", re.DOTALL
 )
 FENCE = re.compile(r"^\s*```[\w]*\n(.*?)\n?```\s*$", re.DOTALL)
+TRANSPARENT = re.compile(r"\A\s*%%(time|timeit|capture|prun|memit|heat)\b[^\n]*\n")
 MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
 MANY_MAGICS = 40
 ALIKE = 0.75
@@ -171,7 +172,13 @@ def statements_of(source: str) -> list[ast.stmt] | None:
     return None if tree is None else list(tree.body)
 
 
+def unwrapped(source: str) -> str:
+    """Return a cell without a first line that only times or silences it (`%%time`)."""
+    return TRANSPARENT.sub("", source, count=1)
+
+
 def _tree(source: str) -> ast.Module | None:
+    source = unwrapped(source)
     plain = _plain_tree(source)
     if plain is not None:
         return plain
