@@ -31,6 +31,7 @@ CHECK_CALL = re.compile(
 FENCE = re.compile(r"^\s*```[\w]*\n(.*?)\n?```\s*$", re.DOTALL)
 TRANSPARENT = re.compile(r"\A\s*%%(time|timeit|capture|prun|memit|heat)\b[^\n]*\n")
 MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
+SPECIAL = re.compile(r"^\s*[%!?]|=\s*[%!]|\?\s*$|^\s*(>>>|In \[)", re.MULTILINE)  # what IPython reads as no Python
 MANY_MAGICS = 40
 ALIKE = 0.75
 LONGEST_ALIKE = 20_000
@@ -184,6 +185,8 @@ def _tree(source: str) -> ast.Module | None:
         return plain
     if len(MAGIC.findall(source)) > MANY_MAGICS:  # IPython takes seconds for hundreds, and then gives up
         return _plain_tree(MAGIC.sub(r"\1pass", source))
+    if not SPECIAL.search(source):
+        return None
     try:  # with IPython's % and ! lines
         return ast.parse(TransformerManager().transform_cell(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError, RuntimeError):  # IPython gives up on very many magics
