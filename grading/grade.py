@@ -15,9 +15,9 @@ import torch
 from course_lib.checker.review import ENDLESS
 from course_lib.time_limits import OutOfTime, call_within
 from grading.checking import Checks
-from grading.intake.needed import additions, needed_by, split, unwrapped
+from grading.intake.needed import additions, needed_by, split
 from grading.intake.reading import Handed, Unreadable, read_submission
-from grading.intake.repair import Repaired, Step, graded_names, imports_of, repair, template
+from grading.intake.repair import Repaired, Step, graded_names, imports_of, repair, template, unwrapped
 from grading.intake.suspicion import signs_in
 from grading.job import GRADED, INFRASTRUCTURE, NOT_GRADED, REFERENCE, REPAIRED, Job
 from grading.records.notebook import graded_notebook, summary
@@ -239,6 +239,9 @@ class _Submission:
         self.session.begin_again(pieces)
         for name in wrong:
             self.checks.check(name, len(self.steps))
+        for (
+            name
+        ) in wrong:  # when all visible inputs are through: no message of one answer could tell of another's hidden ones
             if self.checks.right(name):
                 self.checks.check_hidden(name)
         for name in wrong:

@@ -6,7 +6,6 @@ Nothing here runs anything.
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import dataclass, field
 
 from grading.intake.repair import statements_of
@@ -15,13 +14,7 @@ CHECKING = {"check", "review", "summary"}
 # Calls as statements of their own that change nothing an answer could need.
 HARMLESS = {"print", "display", "len", "type", "help", "plt", "figures", "explorers", "attempt", *CHECKING}
 HARMLESS_MAGICS = {"time", "timeit", "matplotlib", "pip", "config", "pinfo", "pinfo2", "who", "whos"}
-TRANSPARENT = re.compile(r"\A\s*%%(time|timeit|capture|prun|memit|heat)\b[^\n]*\n")
 NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-
-def unwrapped(source: str) -> str:
-    """Return a cell without a first line that only times or silences it (`%%time`)."""
-    return TRANSPARENT.sub("", source, count=1)
 
 
 def additions(source: str, released: str) -> str:

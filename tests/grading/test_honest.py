@@ -10,7 +10,7 @@ import zipfile
 import nbformat
 import pytest
 from conftest import needs_sandbox
-from submissions import fill_in, points
+from submissions import fill_in, points, saved_by_colab
 
 from grading.grade import grade
 from grading.intake.repair import graded_names
@@ -44,6 +44,8 @@ LINES = [
     "import matplotlib; matplotlib.use('TkAgg')",
     "import numpy as np; np.seterr(all='raise')",
     "import sys; sys.exit()",
+    "exit()",
+    "quit",
     "raise RuntimeError('left here by mistake')",
     "torch.zeros(3).to('cuda')",
     "open('data/train.csv')",
@@ -197,12 +199,22 @@ def test_a_loop_in_the_cell_of_an_answer_costs_not_the_answer(bench):
     assert earned(result) == full(SHORT)
 
 
-def test_a_cell_that_is_timed_is_run(bench):
+@pytest.mark.parametrize("keep_ids", [True, False])
+@pytest.mark.parametrize("magic", ["%%time", "%%capture --no-stderr", "\n%%timeit -n 1"])
+def test_a_cell_that_is_timed_or_silenced_is_run(magic, keep_ids, bench):
     notebook = fill_in(SHORT, lambda i: True)
     for cell in notebook.cells:
         if cell.id == "log_mean_exp":
-            cell.source = "%%time\n" + cell.source
-    assert earned(graded(bench, SHORT, notebook)) == full(SHORT)
+            cell.source = f"{magic}\n{cell.source}"
+    assert earned(graded(bench, SHORT, notebook if keep_ids else saved_by_colab(notebook))) == full(SHORT)
+
+
+@pytest.mark.parametrize("line", ["os.kill(os.getpid(), 9)", "os._exit(0)", "while True: pass"])
+def test_a_kernel_that_is_restarted_among_the_imports_costs_nothing(line, bench):
+    notebook = fill_in(TOPIC, lambda i: True)
+    imports = cell_of(notebook, "import math")
+    imports.source = f"import os\n!pip install -q seaborn\n{line}\n{imports.source}"
+    assert earned(graded(bench, TOPIC, notebook, limits=Limits(cell_seconds=6))) == full(TOPIC)
 
 
 def test_what_is_checked_alone_says_what_was_in_the_way(bench):
