@@ -210,7 +210,10 @@ def main(arguments):
         return run([python, os.path.join("scripts", f"{command}.py"), *rest])
     if command == "records":
         return run([python, "-m", "pytest", "-m", "record", "tests/challenges", *rest])
-    if command in ("build", "check"):
+    if command == "build":
+        built = [python, "-m", "grading", "build", *rest]
+        return run_all([([python, os.path.join("scripts", "make_bank.py")], {}), (built, {})])
+    if command == "check":
         return run([python, "-m", "grading", command, *rest])
     return run_all({"env": [], "lint": lint, "test": lint + test_commands(python, rest)}[command])
 

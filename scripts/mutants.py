@@ -19,11 +19,12 @@ from typing import Any
 import torch
 
 from course_lib.answers import LocalAnswer
+from course_lib.checker.candidates import known_answers
 from course_lib.checker.compare import Case, difference, expected, observe, reference_answer
-from course_lib.checker.diagnose import known_answers
 from course_lib.checker.exercise import Exercise
 from course_lib.checker.mutants import Mutant, mutants
 from course_lib.checker.probes import HIDDEN, Draw
+from course_lib.checker.report import Report
 from course_lib.checker.review import review_exercise
 from course_lib.exercises import TOPICS
 
@@ -94,7 +95,7 @@ def try_all(topic: str, index: int) -> Outcome:
             outcome.counts["pass"] += 1
             if not agrees(exercise, mutant):
                 outcome.let_pass.append(mutant.says)
-        elif report.line is not None or any("rais" in says or "Error" in says for says in report.sentences):
+        elif report.misconception is None and _is_error(report):
             outcome.counts["error"] += 1
         elif report.misconception is None and not any("No gradient reaches" in says for says in report.sentences):
             outcome.counts["unnamed"] += 1
@@ -105,6 +106,12 @@ def try_all(topic: str, index: int) -> Outcome:
             if told and not is_true(exercise, mutant, told):
                 outcome.untrue.append(f"{mutant.says} Told: {report.misconception}")
     return outcome
+
+
+def _is_error(report: Report) -> bool:
+    """Whether an answer failed before there was anything to judge; a line is told with its error, or with its first NaN."""
+    said = any("raise" in says or "Error" in says for says in report.sentences)
+    return said or (report.line is not None and not any("first of them" in says for says in report.sentences))
 
 
 def table(outcomes: list[Outcome]) -> str:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from course_lib.answers import Answer, AnswerFailed, LocalAnswer, type_name
 from course_lib.checker.behaviour import behaviour
-from course_lib.checker.compare import Case, Observation, Reading, difference, expected, observe, reference_answer
+from course_lib.checker.compare import Case, Observation, Reading, difference, observe, reference_answer
 from course_lib.checker.diagnose import NOT_FINITE, diagnose
 from course_lib.checker.exercise import ClassExercise, Diagnosis, Exercise, Property, Question
-from course_lib.checker.extremes import extremes
-from course_lib.checker.probes import HIDDEN, ONE_DIMENSION, ONE_POINT, SHOWN, VISIBLE, Draw
+from course_lib.checker.probes import HIDDEN, VISIBLE, Draw
 from course_lib.checker.report import Report, show_shape, show_value
+from course_lib.checker.stages import VISIBLE_SEED, Stage, prepare, visible_cases
+from course_lib.checker.watch import first_not_finite
 
-VISIBLE_SEED = 20
 PRINTED_CHARACTERS = 400
-PREPARED_CHECKS = 200
 STOPPING = ("unanswered", "half", "time", "lost")  # failures after which nothing more is tried
 ENDLESS, DEADLY = "never comes to an end", "ends the whole program"
 NAMED = {"time": ENDLESS, "lost": DEADLY}
@@ -32,83 +31,8 @@ GPU = "cuda"
 ON_OTHERS = "Right on the inputs you have seen, but not on others."
 
 
-@dataclass(frozen=True)
-class Stage:
-    """Cases that are judged together, and what to say to an answer that only fails here."""
-
-    name: str
-    says: str
-    cases: tuple[Case, ...]
-
-
-def stages(exercise: Exercise, seed: int | None = None) -> Iterator[Stage]:
-    """Yield the stages of a check in order; with a seed, on inputs the student has not seen."""
-    hidden = seed is not None
-    base = VISIBLE_SEED if seed is None else seed
-    sizes = HIDDEN if hidden else VISIBLE
-
-    def case(index: int, size: Any, dtype: torch.dtype = torch.float64, device: str = "cpu") -> Case:
-        rounded = 1 if size is SHOWN else None
-        return Case(exercise.probe(Draw(base + index, size, dtype, device, rounded)))
-
-    yield Stage("values", "", tuple(case(i, size) for i, size in enumerate(sizes)))
-    yield Stage(
-        "small sizes",
-        "Right for larger inputs, but not for a batch of one or a dimension of one. "
-        "Does a squeeze() without a dimension, or a broadcast, take it away?",
-        (case(10, ONE_POINT), case(11, ONE_DIMENSION)),
-    )
-    yield Stage(
-        "float32",
-        "Right for float64 inputs, but not for float32: a tensor created inside takes dtype and device "
-        "from its inputs.",
-        tuple(case(20 + i, size, torch.float32) for i, size in enumerate(sizes)),
-    )
-    for i, edge in enumerate(exercise.edge_cases):
-        draws = [Draw(base + 40 + i, size, decimals=1 if size is SHOWN else None) for size in sizes[:2]]
-        yield Stage(edge.name, edge.says, tuple(Case(edge.probe(draw)) for draw in draws))
-    for extreme in extremes(exercise, base + 80):
-        yield Stage(extreme.name, extreme.says, (extreme.case,))
-    if exercise.gradients:
-        yield Stage(
-            "gradients",
-            "The values are right, but their gradients are not: compute with torch all the way, without "
-            ".detach(), .item(), .data, torch.tensor(...) or torch.no_grad().",
-            tuple(Case(exercise.probe(Draw(base + 60 + i, size)), exercise.gradients) for i, size in enumerate(sizes)),
-        )
-
-
-class _Prepared:
-    """The stages of a check with what the reference gives for them, worked out once, as far as anybody has come."""
-
-    def __init__(self, exercise: Exercise, seed: int | None) -> None:
-        self.exercise = exercise
-        # All of them now: an interrupt must not leave a check with fewer stages.
-        self._stages = tuple(stages(exercise, seed))
-        self._expected: list[list[Observation]] = []
-
-    def __iter__(self) -> Iterator[tuple[Stage, list[Observation]]]:
-        for index, stage in enumerate(self._stages):
-            if index == len(self._expected):
-                self._expected.append([expected(self.exercise, case) for case in stage.cases])
-            yield stage, self._expected[index]
-
-
-_prepared: dict[tuple[int, int | None], _Prepared] = {}
-
-
-def _prepare(exercise: Exercise, seed: int | None) -> _Prepared:
-    """Return the prepared check of an exercise; a class of submissions shares it."""
-    key = id(exercise), seed
-    if key not in _prepared or _prepared[key].exercise is not exercise:
-        if len(_prepared) >= PREPARED_CHECKS:
-            _prepared.pop(next(iter(_prepared)))
-        _prepared[key] = _Prepared(exercise, seed)
-    return _prepared[key]
-
-
 @contextmanager
-def _undisturbed(printed: io.StringIO) -> Iterator[None]:
+def undisturbed(printed: io.StringIO) -> Iterator[None]:
     """Keep prints, warnings and random states of an answer away from the student's notebook."""
     with (
         torch.random.fork_rng(),
@@ -137,7 +61,7 @@ def review_exercise(exercise: Exercise | ClassExercise, answer: Answer, seed: in
             neither inputs nor expected values.
     """
     printed = io.StringIO()
-    with _undisturbed(printed):
+    with undisturbed(printed):
         if isinstance(exercise, ClassExercise):
             report = _review_class(exercise, answer, seed)
         else:
@@ -151,7 +75,7 @@ def review_exercise(exercise: Exercise | ClassExercise, answer: Answer, seed: in
 
 def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
     passed: list[tuple[Case, Observation]] = []
-    for stage, want in _prepare(exercise, seed):
+    for stage, want in prepare(exercise, seed):
         got: list[Observation] = []
         wrong: int | None = None
         for index, case in enumerate(stage.cases):
@@ -163,7 +87,8 @@ def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
                 wrong = index
         if wrong is not None:
             seen = list(zip(stage.cases, got, strict=True))
-            found = diagnose(exercise, seen, want, passed)
+            visible = functools.partial(_visible, exercise, answer, seed, passed, got)
+            found = diagnose(exercise, seen, want, passed, visible)
             return _wrong(exercise, answer, stage, seen[wrong], want[wrong], found, seed)
         passed += zip(stage.cases, want, strict=True)
     for rule in exercise.properties:
@@ -174,6 +99,16 @@ def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
     if seed is None and isinstance(answer, LocalAnswer) and torch.cuda.is_available():
         says = " ".join((says, _on_the_gpu(exercise, answer))).strip()
     return Report(exercise.name, exercise.points, exercise.points, "right", (says,))
+
+
+def _visible(
+    exercise: Exercise, answer: Answer, seed: int | None, passed: list[tuple[Case, Observation]], got: list[Observation]
+) -> list[Observation]:
+    """Return what an answer does on the first inputs, from what was seen already where it can be."""
+    cases = visible_cases(exercise)
+    if seed is None:
+        return [seen for _, seen in passed[: len(cases)]] if passed else got
+    return [observe(exercise, answer, case) for case in cases]
 
 
 def _on_the_gpu(exercise: Exercise, answer: Answer) -> str:
@@ -276,12 +211,18 @@ def _wrong(
         shown: tuple[tuple[str, str], ...] = ()
     else:
         shown = _shown(exercise, case, mine, right, kind)
-    return _report(
-        exercise,
-        tuple(sentences),
-        misconception=name,
-        shown=shown,
-        line=mine.failed.line if mine.failed else None,
+    line = mine.failed.line if mine.failed else None
+    if seed is None and _lost_numbers(mine, right) and (first := first_not_finite(exercise, answer, case)):
+        sentences.append(first[0])
+        line = first[1]
+    return _report(exercise, tuple(sentences), misconception=name, shown=shown, line=line)
+
+
+def _lost_numbers(mine: Observation, right: Observation) -> bool:
+    """Whether there is inf or NaN where a number is expected."""
+    return any(
+        a.shape == b.shape and bool((b.isfinite() & ~a.isfinite()).any())
+        for a, b in zip(mine.values, right.values, strict=False)
     )
 
 

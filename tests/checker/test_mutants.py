@@ -131,3 +131,20 @@ def test_a_mutant_is_a_function_of_its_own_and_leaves_the_reference_alone(exerci
     assert made
     assert exercise.reference.__code__.co_code == before
     assert all(mutant.function is not exercise.reference for mutant in made)
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        (lambda x, logits: (x * logits.sigmoid().log() - (logits - logits).log()).sum(-1), "the logarithm of 0"),
+        (lambda x, logits: (x * (-1 - logits**2).log()).sum(-1), "the logarithm of a negative number"),
+        (lambda x, logits: (x * logits).sum(-1) / (logits - logits).sum(-1), "a division by 0"),
+        (lambda x, logits: (x * (1e4 + logits).exp()).sum(-1), "exp of a number as large as"),
+    ],
+    ids=["log 0", "log of negative", "division", "exp"],
+)
+def test_the_first_number_that_is_not_finite_is_told_with_its_cause_and_line(answer, cause):
+    report = review("bernoulli_log_likelihood", answer)
+    assert f"The first of them comes from {cause}" in str(report), str(report)
+    assert report.line is not None and "lambda x, logits" in report.line
+    assert "first of them" not in str(review("bernoulli_log_likelihood", answer, seed=31_337))

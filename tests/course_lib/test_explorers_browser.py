@@ -7,6 +7,7 @@ import json
 import os
 import statistics
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -21,6 +22,7 @@ MISSING = [
         ("chromium", CHROMIUM),
         ("chromedriver", CHROMEDRIVER),
         ("jupyterlab", importlib.util.find_spec("jupyterlab")),
+        ("ipywidgets 8, which JupyterLab 4 draws,", version("ipywidgets").partition(".")[0] >= "8"),
     )
     if not found
 ]
