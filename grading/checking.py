@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from course_lib.answers import AnswerFailed
@@ -11,6 +12,7 @@ from course_lib.checker.exercise import Question
 from course_lib.checker.report import Report
 from course_lib.checker.review import NAMED, ON_OTHERS, review_answer
 from course_lib.checks import find_exercise
+from grading.intake.needed import split
 from grading.intake.repair import Repaired
 from grading.job import REFERENCE, Job
 from grading.sandbox.host import CellRun, Sandbox
@@ -31,12 +33,14 @@ class Checks:
         reports: by exercise.
         seconds: what checking took.
         broken: the exercises whose check failed itself, with how.
+        alone: what to add to what is right now, because it was not before.
     """
 
     def __init__(self, job: Job, repaired: Repaired, session: Session) -> None:
         self.reports: dict[str, dict[str, Any]] = dict(job.known)
         self.seconds = 0.0
         self.broken: dict[str, str] = {}
+        self.alone = ""
         self._job, self._repaired, self._session = job, repaired, session
         self._checked_at: dict[str, int] = {}
 
@@ -95,6 +99,10 @@ class Checks:
         began = time.monotonic()
         sandbox = self._session.alive()
         report = self._review(sandbox, name, seed, on_parts)
+        if sandbox is not None and sandbox.switched and not sandbox.lost and not report.passed:
+            # It may need what the notebook has set for all of it, such as float64.
+            mine = self._review(sandbox, name, seed, on_parts, own=True)
+            report = mine if mine.passed else report
         if sandbox is not None and sandbox.lost in ("gone", "memory", "processes"):
             # What ended the process may not have been this answer; a loop that never ends was.
             sandbox = self._session.alive()
@@ -103,18 +111,24 @@ class Checks:
             names = " and ".join(f"`{full.rsplit('.', 1)[1]}`" for full in sorted(sandbox.used_references))
             says = REFERENCE_USED.format(names=names)
             report = Report(name, 0, report.max_points, "wrong", (says,), misconception=REFERENCE)
+        if report.passed and self.alone:
+            report = replace(report, sentences=(*report.sentences, self.alone))
+        elif not report.passed and seed is None and not on_parts:
+            report = replace(report, sentences=tuple(dict.fromkeys((*report.sentences, *self._failed_before(name)))))
         memory = sandbox.memory_mb() if sandbox is not None and not sandbox.lost else 0.0
         seconds = round(time.monotonic() - began, 3)
         self.seconds += seconds
         return {**_as_dict(report), "seconds": seconds, "memory_mb": round(memory, 1)}
 
-    def _review(self, sandbox: Sandbox | None, name: str, seed: int | None, on_parts: bool) -> Report:
+    def _review(
+        self, sandbox: Sandbox | None, name: str, seed: int | None, on_parts: bool, own: bool = False
+    ) -> Report:
         if sandbox is None:
             says = "The notebook's time was over, or its kernel died too often, before this answer could be checked."
             return self._unanswered(name, says)
         exercise = find_exercise(name, self._job.topic)
         try:
-            answer = sandbox.begin(name, again=seed is not None or on_parts)
+            answer = sandbox.begin(name, again=seed is not None or on_parts or own, own=own)
             if answer is None:
                 return self._unanswered(name, f"There is no {name} in the notebook that was handed in.")
             if on_parts:
@@ -130,6 +144,14 @@ class Checks:
             self.broken[name] = type(error).__name__
             says = f"{name} returned something that its check cannot be carried out on."
             return Report(name, 0, exercise.points, "wrong", (says,))
+
+    def _failed_before(self, name: str) -> list[str]:
+        """Say which lines failed, and were skipped, that an answer needs or that stand in its own cell."""
+        own = {i for i, step in enumerate(self._repaired.steps) if name in step.defines}
+        uses = {used for i in own for part in split(i, self._repaired.steps[i].source) for used in part.uses}
+        failed = self._session.failed_lines()
+        here = [(line, why) for i, line, why in failed if i in own or any(part.binds & uses for part in split(i, line))]
+        return [f"`{line}` failed when it was graded: {why}." for line, why in here[:3]]
 
     def _unanswered(self, name: str, says: str) -> Report:
         failed = [

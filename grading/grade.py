@@ -6,6 +6,7 @@ What goes in and what comes out is data, so that it can happen on any machine.
 from __future__ import annotations
 
 import time
+from pathlib import PurePosixPath
 from typing import Any
 
 import nbformat
@@ -14,8 +15,9 @@ import torch
 from course_lib.checker.review import ENDLESS
 from course_lib.time_limits import OutOfTime, call_within
 from grading.checking import Checks
+from grading.intake.needed import additions, needed_by, split
 from grading.intake.reading import Handed, Unreadable, read_submission
-from grading.intake.repair import Repaired, Step, graded_names, imports_of, repair
+from grading.intake.repair import Repaired, Step, graded_names, imports_of, repair, template, unwrapped
 from grading.intake.suspicion import signs_in
 from grading.job import GRADED, INFRASTRUCTURE, NOT_GRADED, REFERENCE, REPAIRED, Job
 from grading.records.notebook import graded_notebook, summary
@@ -24,9 +26,11 @@ from grading.safe_text import safe_text
 from grading.sandbox.bubblewrap import SandboxError
 from grading.sandbox.host import Sandbox, Zygote
 from grading.sandbox.session import Session
+from grading.sandbox.wire import MEGABYTE
 
 READING_SECONDS = 20
-FURTHER_BYTES = 1 << 20  # of all small files beside a notebook together
+FURTHER_BYTES = 32 << 20  # of all files beside a notebook together
+MOST_FURTHER, LONGEST_PATH = 2000, 200
 
 
 class Bench:
@@ -84,7 +88,7 @@ def _grade(job: Job, bench: Bench, result: dict[str, Any]) -> dict[str, Any]:
         raise Unreadable(job.problem)
     handed, repaired = _read(job)
     read = time.monotonic() - began
-    submission = _Submission(job, bench, repaired, _further_files(job, handed.file))
+    submission = _Submission(job, bench, repaired, _further_files(job, handed))
     submission.run_and_check()
     writing = time.monotonic()
     session, reports = submission.session, submission.checks.reports
@@ -102,6 +106,7 @@ def _grade(job: Job, bench: Bench, result: dict[str, Any]) -> dict[str, Any]:
         "memory_mb": max((cell.memory_mb for _, cell in session.ran), default=0.0),
         "phases": phases,
         "signs": submission.signs(),
+        "failed_lines": [list(line) for line in session.failed_lines()],
     }
     result["seconds"] = time.monotonic() - began
     notebook = graded_notebook(job, repaired, session.ran, reports, summary(result))
@@ -129,15 +134,29 @@ def _read(job: Job) -> tuple[Handed, Repaired]:
         raise Unreadable("it is nested too deep, or needs too much memory, to be read") from None
 
 
-def _further_files(job: Job, notebook: str) -> dict[str, bytes]:
-    """Return what a notebook may want to import or read of the files beside it, the small ones first."""
+def _further_files(job: Job, handed: Handed) -> dict[str, bytes]:
+    """Return the other files, the small ones first, as they lay about the notebook: what it imports or reads."""
+    home = PurePosixPath(handed.file).parent
     files: dict[str, bytes] = {}
-    left = FURTHER_BYTES
-    for name, content in sorted(job.files.items(), key=lambda item: len(item[1])):
+    left = min(FURTHER_BYTES, job.limits.reply_mb * MEGABYTE // 2, job.limits.disk_mb * MEGABYTE // 4)
+    for name, content in sorted(handed.beside.items(), key=lambda item: len(item[1])):
+        path = PurePosixPath(name)
+        inside = home.parts and path.is_relative_to(home)
+        within = path.relative_to(home) if inside else PurePosixPath(*_without_archive(path))
+        shown = str(within)
         left -= len(content)
-        if name != notebook and name.endswith((".py", ".txt", ".csv", ".json")) and left >= 0:
-            files[name.rsplit("/", 1)[-1]] = content
+        if left < 0 or len(files) >= MOST_FURTHER:
+            break
+        if within.is_absolute() or ".." in within.parts or shown in files or len(shown) > LONGEST_PATH:
+            continue
+        files[shown] = content
     return files
+
+
+def _without_archive(path: PurePosixPath) -> tuple[str, ...]:
+    """Return the parts of a path behind the archive that the file was in."""
+    archives = [i for i, part in enumerate(path.parts) if part.lower().endswith(".zip")]
+    return path.parts[archives[-1] + 1 :] if archives and archives[-1] + 1 < len(path.parts) else path.parts
 
 
 class _Submission:
@@ -148,6 +167,9 @@ class _Submission:
         self.repairs = repaired.repairs
         self.names = [name for name in graded_names(job.topic) if job.only is None or name in job.only]
         self.session = Session(lambda: bench.sandbox(job), files, job.limits)
+        self.session.given = frozenset(
+            line.strip() for place in template(job.topic) for line in place.source.splitlines()
+        )
         self.checks = Checks(job, repaired, self.session)
 
     def run_and_check(self) -> None:
@@ -162,7 +184,7 @@ class _Submission:
         try:
             self.session.open()
             for index, step in enumerate(self.steps):
-                source = _runnable(step)
+                source = runnable(step)
                 if source.strip():
                     self.session.run(index, source)
                 for name in self.names:
@@ -171,6 +193,7 @@ class _Submission:
                     several = name in step.defines and index != last[name]
                     if (here or several) and not self.checks.right(name):
                         self.checks.check(name, index)
+            self.session.only_check()
             for name in self.names:
                 late = self.repairs and not self.checks.right(name)
                 if late or name not in self.checks.reports:
@@ -180,33 +203,57 @@ class _Submission:
                     self.checks.check_hidden(name)
             for name in self.names:
                 self.checks.check_on_parts(name)
-            if self.session.lost or self.signs():
-                self._look_again()
+            self._look_again()
         finally:
             self.session.close()
 
     def _look_again(self) -> None:
-        """Check what was not right without the student's further cells: what they broke costs no honest answer."""
-        wrong = [name for name in self.names if not self.checks.right(name)]
-        course = [
-            (index, bool(step.defines or (step.place and step.place.role in ("support", "show"))))
-            for index, step in enumerate(self.steps)
-            if step.kind == "code" and not (step.place and step.place.role == "check")
-        ]
-        if not wrong or all(kept for _, kept in course):
+        """Check what was not right once more alone, with only what it needs: what else stands there costs no honest answer."""
+        wrong = [name for name in self.names if not self.checks.right(name) and self._is_written(name)]
+        if not wrong:
             return
-        # A process may have died of something that ran earlier; a loop that never ended was the cell's own.
-        looping = [index for index, why in self.session.culprits.items() if why == "time"]
-        kept = [index for index, keep in course if keep and index not in looping]
-        self.session.begin_again(
-            [(index, source) for index in kept if (source := _runnable(self.steps[index])).strip()]
-        )
+        self._alone(wrong)
+        if self.session.lost and len(wrong) > 1:
+            for name in [name for name in wrong if not self.checks.right(name)]:
+                self._alone([name])
+
+    def _is_written(self, name: str) -> bool:
+        return any(name in step.defines and not step.is_released for step in self.steps)
+
+    def _alone(self, wrong: list[str]) -> None:
+        """Check answers in a fresh process in which only the cells that they need have run, if anything else has run before."""
+        statements = [s for i, step in enumerate(self.steps) if (source := runnable(step)) for s in split(i, source)]
+        answers = {i for i, step in enumerate(self.steps) if set(step.defines) & set(wrong)}
+        course = {
+            i for i, step in enumerate(self.steps) if step.place and step.place.role == "support" and step.is_released
+        }
+        until = max((i for i, step in enumerate(self.steps) if step.place and step.place.exercise in wrong), default=-1)
+        # A process may have died of something that ran earlier; of a cell that it died of, only what it defines is needed.
+        deadly = self.session.culprits
+        statements = [s for s in statements if s.cell not in deadly or s.defines]
+        pieces, disturbing = needed_by(statements, answers, course, max([until, *answers]))
+        disturbed = disturbing or self.session.lost or self.session.failed_lines() or self.signs()
+        if not disturbed:
+            return
+        self.checks.alone = self._in_the_way()
+        self.session.begin_again(pieces)
         for name in wrong:
             self.checks.check(name, len(self.steps))
+        for (
+            name
+        ) in wrong:  # when all visible inputs are through: no message of one answer could tell of another's hidden ones
             if self.checks.right(name):
                 self.checks.check_hidden(name)
         for name in wrong:
             self.checks.check_on_parts(name)
+        self.checks.alone = ""
+
+    def _in_the_way(self) -> str:
+        failed = self.session.failed_lines()
+        what = f"`{failed[0][1]}` failed ({failed[0][2]})" if failed else "other cells were in its way"
+        return (
+            f"It was checked alone, with only what it needs: in the notebook as a whole, {what}. This cost no points."
+        )
 
     def slowest(self) -> dict[str, Any] | None:
         """Return the cell or the check that took longest, and why it was ended, if it was."""
@@ -241,12 +288,15 @@ class _Submission:
         return sorted({sign for sign in found if sign})
 
 
-def _runnable(step: Step) -> str:
-    """Return what of a step is run: of a cell that only shows something, what it imports."""
+def runnable(step: Step) -> str:
+    """Return what of a step is run: of cells that only show or check something, imports and what the student added."""
     role = step.place.role if step.place else None
-    if step.kind != "code" or role == "check":
+    if step.kind != "code":
         return ""
-    return imports_of(step.source) if role == "show" else step.source
+    if step.place and role in ("show", "check"):
+        own = "" if step.is_released else additions(step.source, step.place.source)
+        return "\n".join(part for part in (imports_of(step.source) if role == "show" else "", own) if part)
+    return unwrapped(step.source)
 
 
 def one_thread() -> None:

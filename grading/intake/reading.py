@@ -19,7 +19,8 @@ from grading.safe_text import safe_name, safe_text
 LARGEST_FILE = 50 << 20
 LARGEST_ARCHIVE = 120 << 20  # what is unpacked of one archive, in all
 LARGEST_BESIDE = 5 << 20  # one file of an archive that is no notebook; a larger one is data, and stays where it is
-MOST_MEMBERS = 2000
+MOST_MEMBERS = 20_000
+NOT_HANDED_IN = {"__MACOSX", ".git", ".venv", "__pycache__", "site-packages", "node_modules", ".ipynb_checkpoints"}
 LARGEST_CELLS = 2000
 LARGEST_CODE = 4 << 20  # of all cells together
 LARGEST_TEXT = 1 << 20  # of one cell of text
@@ -59,6 +60,7 @@ class Handed:
     cells: list[Cell]
     repairs: list[str]
     file: str
+    beside: dict[str, bytes] = field(default_factory=dict)
 
 
 def read_submission(files: dict[str, bytes], topic: str) -> Handed:
@@ -90,7 +92,8 @@ def read_submission(files: dict[str, bytes], topic: str) -> Handed:
         others = [other for other in notebooks if other != name and not problems]
         if others:
             said.append(f"Several notebooks were handed in; {name} was graded, not {', '.join(others[:3])}.")
-        return Handed(cells, said + repairs, name)
+        beside = {other: content for other, content in candidates.items() if other != name}
+        return Handed(cells, said + repairs, name, beside)
     raise Unreadable("; ".join(problems))
 
 
@@ -135,9 +138,12 @@ def _members(content: bytes) -> dict[str, bytes]:
         if len(entries) > MOST_MEMBERS:
             raise Unreadable(f"the archive holds {len(entries)} files, more than {MOST_MEMBERS}")
         for entry in entries:
-            most = LARGEST_FILE if _may_be_notebook(entry.filename) else LARGEST_BESIDE
-            if entry.file_size > most or "__MACOSX" in entry.filename:
+            notebook = _may_be_notebook(entry.filename)
+            most = LARGEST_FILE if notebook else LARGEST_BESIDE
+            if entry.file_size > most or NOT_HANDED_IN & {*PurePosixPath(entry.filename).parts}:
                 continue
+            if not notebook and entry.file_size > left - LARGEST_FILE:
+                continue  # data, for which no notebook is left out
             left -= entry.file_size
             if left < 0:
                 raise Unreadable(f"unpacked, the archive has more than {LARGEST_ARCHIVE >> 20} MB")

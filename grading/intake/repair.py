@@ -29,7 +29,9 @@ CHECK_CALL = re.compile(
     r"^\s*check\(\s*[\"'](\w+)[\"']\s*(?:,\s*topic\s*=\s*[\"']\w+[\"']\s*)?\)\s*(###.*)?$", re.DOTALL
 )
 FENCE = re.compile(r"^\s*```[\w]*\n(.*?)\n?```\s*$", re.DOTALL)
+TRANSPARENT = re.compile(r"\A\s*%%(time|timeit|capture|prun|memit|heat)\b[^\n]*\n")
 MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
+SPECIAL = re.compile(r"^\s*[%!?]|=\s*[%!]|\?\s*$|^\s*(>>>|In \[)", re.MULTILINE)  # what IPython reads as no Python
 MANY_MAGICS = 40
 ALIKE = 0.75
 LONGEST_ALIKE = 20_000
@@ -165,12 +167,26 @@ def imports_of(source: str) -> str:
     return "\n".join(ast.unparse(node) for node in found)
 
 
+def statements_of(source: str) -> list[ast.stmt] | None:
+    """Return the statements of a cell, IPython's lines among them; None if it is no Python."""
+    tree = _tree(source)
+    return None if tree is None else list(tree.body)
+
+
+def unwrapped(source: str) -> str:
+    """Return a cell without a first line that only times or silences it (`%%time`)."""
+    return TRANSPARENT.sub("", source, count=1)
+
+
 def _tree(source: str) -> ast.Module | None:
+    source = unwrapped(source)
     plain = _plain_tree(source)
     if plain is not None:
         return plain
     if len(MAGIC.findall(source)) > MANY_MAGICS:  # IPython takes seconds for hundreds, and then gives up
         return _plain_tree(MAGIC.sub(r"\1pass", source))
+    if not SPECIAL.search(source):
+        return None
     try:  # with IPython's % and ! lines
         return ast.parse(TransformerManager().transform_cell(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError, RuntimeError):  # IPython gives up on very many magics

@@ -12,6 +12,8 @@ from grading.intake.repair import Repaired
 from grading.job import Job
 from grading.sandbox.host import CellRun
 
+MOST_LINES = 20
+
 
 def graded_notebook(
     job: Job, repaired: Repaired, ran: list[tuple[int, CellRun]], reports: dict[str, dict[str, Any]], first: str
@@ -77,6 +79,11 @@ def summary(result: dict[str, Any]) -> str:
     )
     repairs = "".join(f"\n- {_plain(sentence)}" for sentence in result["repairs"])
     said = f"\n\nBefore grading, the file was mended; this cost no points:\n{repairs}" if repairs else ""
+    failed = "".join(
+        f"\n- {_plain(line or 'a line')}: {_plain(why)}" for _, line, why in result.get("failed_lines", [])[:MOST_LINES]
+    )
+    if failed:
+        said += f"\n\nLines that failed where it was graded; they were skipped, and their cells went on:\n{failed}"
     return (
         f"## Graded: {earned} of {total} points\n\n| exercise | result | points | checked in | memory added |\n| :--- | :--- | ---: | ---: | ---: |\n{rows}\n\n"
         f"The notebook ran in {result['seconds']:.1f} s and needed up to {result['memory_mb']:.0f} MB of memory, beyond the libraries.{said}"

@@ -17,6 +17,7 @@ from grading.job import NOT_GRADED, REFERENCE
 from grading.records.pages import render
 from grading.records.store import Store, write_whole
 
+MOST_LINES = 30
 COLUMNS = ["student", "exercise", "points", "max_points", "status", "misconception", "seconds"]
 
 
@@ -49,9 +50,18 @@ def summarise(topic: str, results: list[dict[str, Any]]) -> dict[str, Any]:
         "not_graded": [(result["student"], result.get("why")) for result in results if result["state"] == NOT_GRADED],
         "repaired": [(result["student"], result["repairs"]) for result in graded if result["repairs"]],
         "slow": slow[:10],
+        "failed_lines": _failed_lines(graded),
         "signs": [(result["student"], result["signs"]) for result in graded if result.get("signs")],
         "seconds": statistics.median([result["seconds"] for result in graded]) if graded else 0.0,
     }
+
+
+def _failed_lines(graded: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
+    """Return the lines that failed where they were graded, each with why and how many students had it, most first."""
+    found = Counter(
+        (line, why) for result in graded for line, why in {(x[1], x[2]) for x in result.get("failed_lines", [])}
+    )
+    return [(line, why, count) for (line, why), count in found.most_common(MOST_LINES)]
 
 
 def _exercise(topic: str, name: str, graded: list[dict[str, Any]]) -> dict[str, Any]:

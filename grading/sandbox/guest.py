@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import io
 import os
-import random
 import resource
 import socket
 import sys
 import time
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from importlib import import_module
-from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any
 
-import numpy.random
 import torch
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -25,9 +22,10 @@ from matplotlib_inline.backend_inline import configure_inline_support
 
 from course_lib import student_code
 from course_lib.answers import AnswerFailed, LocalAnswer, LocalInstance
-from course_lib.time_limits import call_within
+from course_lib.time_limits import OutOfTime, call_within
 from grading.sandbox.confine import HOME
 from grading.sandbox.peer import Peer, Raised
+from grading.sandbox.switches import Switches
 from grading.sandbox.wire import MEGABYTE, PeerGone, Reader, WireError, Writer, send
 
 ENVIRONMENT = {
@@ -42,6 +40,7 @@ ENVIRONMENT = {
     "PIP_RETRIES": "0",  # there is no network to wait for
     "NBGRADER_EXECUTION": "autograde",
 }
+MOST_FAILURES = 50  # of the statements of a cell, after which it ends
 KEPT_FORMATS = ("text/plain", "image/png")
 
 
@@ -79,14 +78,9 @@ class Outputs:
         self.list.append({"output_type": kind, "data": kept})
 
     def error(self, name: str, text: str, lines: list[str]) -> None:
-        self.list.append(
-            {
-                "output_type": "error",
-                "ename": name,
-                "evalue": text[:2000],
-                "traceback": [line[:4000] for line in lines[:40]],
-            }
-        )
+        kept = [line[:4000] for line in lines[:40]] if self.left > 0 else []
+        self.left -= len(text[:2000]) + sum(map(len, kept))
+        self.list.append({"output_type": "error", "ename": name, "evalue": text[:2000], "traceback": kept})
 
 
 class Stream(io.TextIOBase):
@@ -109,6 +103,29 @@ class GuestShell(InteractiveShell):
     """IPython without kernel or sockets, whose outputs are collected."""
 
     outputs: Outputs
+    source: str
+    switches: Switches | None = None
+    failed: list[list[str]]  # the statements of this cell that failed: each its line, and why
+
+    async def run_code(self, code_obj: Any, result: Any = None, *, async_: bool = False) -> bool:
+        """Run one statement of a cell; where it fails, the cell goes on with the next."""
+        failed = await super().run_code(code_obj, result, async_=async_)
+        if self.switches is not None and self.switches.took_back_device():
+            line = _line(self.source, code_obj.co_firstlineno)
+            self.failed.append([line, "there is no such device where it is graded"])
+        error = getattr(result, "error_in_exec", None)
+        if not failed or error is None:
+            return failed
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code is not code_obj:
+            trace = trace.tb_next
+        number = trace.tb_lineno if trace is not None else 0
+        why = ""
+        with suppress(Exception):
+            why = next(iter(str(error).strip().splitlines()), "")
+        self.failed.append([_line(self.source, number), f"{type(error).__name__}: {why[:200]}".rstrip(": ")])
+        result.error_in_exec = None
+        return isinstance(error, OutOfTime | KeyboardInterrupt) or len(self.failed) >= MOST_FAILURES
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
         self.outputs.error(str(getattr(etype, "__name__", etype)), str(evalue), stb)
@@ -120,6 +137,11 @@ class GuestShell(InteractiveShell):
         """Whose history would it be?"""
         super().init_history()
         self.history_manager.enabled = False
+
+
+def _line(source: str, number: int) -> str:
+    lines = source.splitlines()
+    return lines[number - 1].strip()[:200] if 0 < number <= len(lines) else ""
 
 
 class _Hook(DisplayHook):
@@ -146,6 +168,7 @@ def make_shell() -> GuestShell:
     GuestShell.clear_instance()
     shell = GuestShell.instance(displayhook_class=_Hook, display_pub_class=_Publisher, history_length=0)
     shell.outputs = Outputs(1 << 16)
+    shell.source, shell.failed = "", []
     shell.system = shell.system_piped
     configure_inline_support(shell, "module://matplotlib_inline.backend_inline")
     shell.run_cell("1/0\n", store_history=False)  # loads what formats a traceback
@@ -165,7 +188,7 @@ class Guest:
         self.peer.takes_optimizers = True
         self.answer: LocalAnswer | None = None
         self.instances: dict[int, LocalInstance] = {}
-        self._random: Any = None
+        self.switches = shell.switches = Switches()
         self._checked: dict[str, Any] = {}
         for name in (
             "run",
@@ -196,17 +219,19 @@ class Guest:
         """Write the other files of a submission into the working directory."""
         at = 0
         for name, size in message["files"]:
-            path = PurePosixPath(name).name
-            with open(path, "wb") as file:
-                file.write(payload[at : at + size])
+            with suppress(OSError):  # no room, or a name that is taken: the notebook will say what it misses
+                os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
+                with open(name, "wb") as file:
+                    file.write(payload[at : at + size])
             at += size
         return {"re": "ok"}, b""
 
     def serve_run(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         """Run a cell."""
-        self._restore_random()
+        self.switches.release()
         outputs = self.shell.outputs
         outputs.clear()
+        self.shell.source, self.shell.failed = message["source"], []
         began = time.monotonic()
         errors: tuple[Any, ...]
         try:
@@ -221,6 +246,7 @@ class Guest:
         reply = {
             "re": "ok",
             "outputs": outputs.list,
+            "failed_lines": self.shell.failed[:MOST_FAILURES],
             "seconds": time.monotonic() - began,
             "memory_mb": _peak_mb(),
         }
@@ -230,9 +256,11 @@ class Guest:
         return self.shell.run_cell(source, store_history=True)
 
     def serve_begin(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-        """Begin the check of one name; ``again``: of the thing that had this name at its last check."""
-        self._restore_random()
-        self._random = (torch.get_rng_state(), numpy.random.get_state(), random.getstate())  # noqa: NPY002
+        """Begin the check of one name.
+
+        ``again``: of the thing that had this name at its last check; ``own``: with the switches that the notebook has thrown.
+        """
+        switched = self.switches.hold(message["own"])
         self.peer.forget()
         self.instances.clear()
         name = message["name"]
@@ -242,7 +270,7 @@ class Guest:
             thing, found = self.shell.user_ns.get(name), name in self.shell.user_ns
         self._checked[name] = thing
         self.answer = LocalAnswer(name, thing, message["seconds"])
-        return {"re": "ok", "found": found, "memory_mb": _peak_mb()}, b""
+        return {"re": "ok", "found": found, "switched": switched, "memory_mb": _peak_mb()}, b""
 
     def serve_reaches(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         """Say which of some names the answer uses."""
@@ -256,14 +284,6 @@ class Guest:
 
     def serve_memory(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         return {"re": "ok", "memory_mb": _peak_mb()}, b""
-
-    def _restore_random(self) -> None:
-        """What a check draws changes nothing in the notebook."""
-        if self._random is not None:
-            torch.set_rng_state(self._random[0])
-            numpy.random.set_state(self._random[1])  # noqa: NPY002
-            random.setstate(self._random[2])
-            self._random = None
 
     def serve_value(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         writer = Writer()

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,7 @@ class CellRun:
         outputs: in nbformat's words.
         error: the name of an exception's type, or None.
         lost: why the sandbox died of it (a key of ``LOST``, or "time"), or None.
+        failed_lines: the statements that failed and were skipped, each its line and why.
     """
 
     outputs: list[dict[str, Any]] = field(default_factory=list)
@@ -117,6 +119,7 @@ class CellRun:
     memory_mb: float = 0.0
     error: str | None = None
     lost: str | None = None
+    failed_lines: tuple[tuple[str, str], ...] = ()
 
 
 class Sandbox:
@@ -131,6 +134,7 @@ class Sandbox:
         self.limits = limits
         self.lost: str | None = None
         self.used_references: set[str] = set()
+        self.switched = False
         self._checking: str | None = None
         self._lent: tuple[str, ...] = ()
         self._topic = topic
@@ -188,26 +192,31 @@ class Sandbox:
         kept = replies.outputs(reply.get("outputs"), self.limits.output_kb * 1024)
         error = next((out["ename"] for out in kept if out["output_type"] == "error"), None)
         memory = max(0.0, replies.number(reply.get("memory_mb")) - self._baseline_mb)
-        return CellRun(kept, time.monotonic() - began, memory, error=error)
+        lines = replies.failed_lines(reply.get("failed_lines"))
+        return CellRun(kept, time.monotonic() - began, memory, error=error, failed_lines=lines)
 
     def send_files(self, files: dict[str, bytes]) -> None:
         """Put further files of the submission into the working directory."""
         self.peer.deadline = time.monotonic() + START_SECONDS
         listed = [[name, len(content)] for name, content in files.items()]
-        self.peer.ask({"ask": "files", "files": listed}, b"".join(files.values()))
+        with suppress(AnswerFailed, Raised):  # then the notebook says what it misses
+            self.peer.ask({"ask": "files", "files": listed}, b"".join(files.values()))
 
-    def begin(self, name: str, again: bool = False) -> RemoteAnswer | None:
+    def begin(self, name: str, again: bool = False, own: bool = False) -> RemoteAnswer | None:
         """Begin the check of a name; None if the notebook has no such name.
 
         Args:
             again: check the thing that had this name when its check last began, whatever has it now.
+            own: leave global switches (default dtype, gradients, folder) as the notebook has thrown them.
         """
         self.peer.name = name
         self.peer.deadline = time.monotonic() + self.limits.answer_seconds + GRACE_SECONDS
         self.peer.forget()
         self._checking, self._lent = name, ()
         self.used_references.clear()
-        reply, _ = self.peer.ask({"ask": "begin", "name": name, "again": again, "seconds": self.limits.answer_seconds})
+        ask = {"ask": "begin", "name": name, "again": again, "own": own, "seconds": self.limits.answer_seconds}
+        reply, _ = self.peer.ask(ask)
+        self.switched = reply.get("switched") is True
         self._begun_mb = replies.number(reply.get("memory_mb"))
         if reply.get("found") is not True:
             return None

@@ -16,7 +16,7 @@ from grading.sandbox.wire import NAME_CHARACTERS, PARAMETERS, Reader, WireError
 
 KINDS = ("unanswered", "half", "raised", "type", "time")
 FAILURE_CHARACTERS, PRINTED_CHARACTERS = 1000, 4096
-MOST_OUTPUTS = 1000
+MOST_OUTPUTS, MOST_FAILURES = 1000, 50
 LARGEST_NUMBER = 1e12
 Message = dict[str, Any]
 
@@ -92,6 +92,16 @@ def gradients(value: Any, sources: list[Tensor]) -> list[Tensor | None]:
         if part is not None and not fits:
             raise WireError("a gradient has another shape or dtype than what it belongs to")
     return value
+
+
+def failed_lines(raw: Any) -> tuple[tuple[str, str], ...]:
+    """Return the statements of a cell that failed, each its line and why."""
+    pairs = (
+        [pair for pair in raw[:MOST_FAILURES] if isinstance(pair, list) and len(pair) == 2]
+        if isinstance(raw, list)
+        else []
+    )
+    return tuple((_text(line, 200), _text(why, 300)) for line, why in pairs)
 
 
 def outputs(raw: Any, limit: int) -> list[dict[str, Any]]:

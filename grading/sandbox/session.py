@@ -12,6 +12,7 @@ from grading.sandbox.host import CellRun, Sandbox
 from grading.sandbox.limits import Limits
 from grading.sandbox.wire import MEGABYTE
 
+STUB = NotImplementedError.__name__
 LEFT_OUT = "[Outputs were left out: those of the whole notebook are too large.]\n"
 
 
@@ -19,6 +20,7 @@ class Session:
     """The sandboxes of one submission, one at a time.
 
     Attributes:
+        given: lines of the released notebook, which may need what is not here, and are not the student's.
         ran: every cell that ran, by its number in the notebook, and what became of it.
         lost: why sandboxes died, in order.
         culprits: the cells that a sandbox died of, with why.
@@ -26,6 +28,7 @@ class Session:
     """
 
     def __init__(self, start: Callable[[], Sandbox], files: dict[str, bytes], limits: Limits) -> None:
+        self.given: frozenset[str] = frozenset()
         self.ran: list[tuple[int, CellRun]] = []
         self.lost: list[str] = []
         self.culprits: dict[int, str] = {}
@@ -64,8 +67,10 @@ class Session:
         """Return a sandbox that runs, a fresh one where the last has died; None when there is no time for another."""
         if self._sandbox and not self._sandbox.lost and time.monotonic() < self._end:
             return self._sandbox
+        if time.monotonic() >= self._end:
+            return None
         self.close()
-        if time.monotonic() >= self._end or self._starts > self._limits.restarts:
+        if self._starts > self._limits.restarts:
             return None
         self.open()
         return self._sandbox if self._sandbox and not self._sandbox.lost else None
@@ -95,6 +100,15 @@ class Session:
             kept.append({"output_type": "stream", "name": "stdout", "text": LEFT_OUT})
         return replace(cell, outputs=kept)
 
+    def failed_lines(self) -> list[tuple[int, str, str]]:
+        """Return the statements that failed and were skipped: cell, line, why; not the course's own, nor those that came to a stub."""
+        lines = [(index, line, why) for index, cell in self.ran for line, why in cell.failed_lines]
+        return [(i, line, why) for i, line, why in lines if line not in self.given and not why.startswith(STUB)]
+
+    def only_check(self) -> None:
+        """Run no further cell of the notebook: what its cells have left of the time, and as much again, is for checks."""
+        self._end = max(self._end, time.monotonic()) + self._limits.notebook_seconds
+
     def has_run_after(self, index: int) -> bool:
         """Whether a later cell has run in the present sandbox."""
         return any(later > index for later, _ in self._cells)
@@ -120,11 +134,12 @@ class Session:
     @contextmanager
     def as_it_was(self, index: int) -> Iterator[None]:
         """Go back, for a while, to a sandbox in which no cell after ``index`` has run."""
-        everything = self._cells
+        everything, starts = self._cells, self._starts
         self.close()
+        self._starts = 0
         self._cells = [(number, source) for number, source in everything if number <= index]
         try:
             yield
         finally:
             self.close()
-            self._cells = everything
+            self._cells, self._starts = everything, starts

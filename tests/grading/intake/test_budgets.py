@@ -47,7 +47,7 @@ DEEP = {
 }
 UNREADABLE = {
     "a zip bomb": (archive({f"{i}.ipynb": b" " * (50 << 20) for i in range(4)}), "unpacked, the archive has more than"),
-    "many members": (archive({f"{i}.txt": b"" for i in range(2500)}), "the archive holds 2500 files"),
+    "many members": (archive({f"{i}.txt": b"" for i in range(25_000)}), "the archive holds 25000 files"),
     **{f"nested {name}": (archive({"a.ipynb": content}), "nested deeper") for name, content in DEEP.items()},
     "much code": (
         json.dumps({"cells": [{"cell_type": "code", "source": "x = 1\n" * 200_000}] * 6}).encode(),
@@ -59,12 +59,12 @@ UNREADABLE = {
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_beyond_a_budget_a_file_is_unreadable_with_the_reason(name, bench):
     content, why = UNREADABLE[name]
-    began = time.monotonic()
+    began = time.process_time()
     result = grade(Job(TOPIC, "mallory", {"upload.zip" if content[:2] == b"PK" else FIRST: content}, SEEDS), bench)
     assert result["state"] == NOT_GRADED
     assert result["why"].startswith("unreadable file: ")
     assert why in result["why"]
-    assert time.monotonic() - began < 15
+    assert time.process_time() - began < 15
 
 
 def test_a_good_notebook_beside_a_bomb_is_read():
@@ -94,9 +94,9 @@ def alike(count: int, longer: int = 1) -> bytes:
 
 @pytest.mark.parametrize(("count", "longer"), [(400, 1), (1900, 1), (300, 10)])
 def test_many_cells_that_are_nearly_alike_are_matched_within_seconds(count, longer):
-    began = time.monotonic()
+    began = time.process_time()
     repaired = repair(read_submission({f"{TOPIC}.ipynb": alike(count, longer)}, TOPIC), TOPIC)
-    assert time.monotonic() - began < 12
+    assert time.process_time() - began < 12
     assert {name for step in repaired.steps for name in step.defines} == set(graded_names(TOPIC))
 
 
