@@ -21,8 +21,8 @@ from grading.sandbox.session import Session
 from grading.sandbox.wire import WireError
 
 REFERENCE_USED = (
-    "This answer calls course_lib's own solution of this very exercise, which earns nothing. The library may be used "
-    "for what earlier notebooks built; here, write it yourself."
+    "This answer calls the library's {names}, which earns nothing here: this notebook or a later one asks for what is in it. "
+    "The library may be used for what earlier notebooks built; here, write it yourself."
 )
 
 
@@ -107,8 +107,10 @@ class Checks:
             # What ended the process may not have been this answer; a loop that never ends was.
             sandbox = self._session.alive()
             report = self._review(sandbox, name, seed, on_parts)
-        if sandbox is not None and sandbox.used_reference and not report.passed:
-            report = Report(name, 0, report.max_points, "wrong", (REFERENCE_USED,), misconception=REFERENCE)
+        if sandbox is not None and sandbox.used_references and not report.passed:
+            names = " and ".join(f"`{full.rsplit('.', 1)[1]}`" for full in sorted(sandbox.used_references))
+            says = REFERENCE_USED.format(names=names)
+            report = Report(name, 0, report.max_points, "wrong", (says,), misconception=REFERENCE)
         if report.passed and self.alone:
             report = replace(report, sentences=(*report.sentences, self.alone))
         elif not report.passed and seed is None and not on_parts:

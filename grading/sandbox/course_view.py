@@ -1,7 +1,7 @@
-"""The course's library as a submission sees it: everything but what its exercises ask for.
+"""The course's library as a submission sees it: everything but what is asked for.
 
-The checks are not in it. A function that is the reference of one of the notebook's exercises stands there by
-name and signature only: calling it asks the grader, who computes it, except for the exercise whose answer it is.
+The checks are not in it. What :func:`grading.sandbox.call_graph.withheld` names stands there by name and signature only:
+calling it asks the grader, who computes it in a cell, and, while an answer is checked, as far as the answer may use it.
 """
 
 from __future__ import annotations
@@ -12,29 +12,14 @@ import shutil
 from pathlib import Path
 
 from course_lib import __version__
-from course_lib.checker.exercise import Question
-from course_lib.checks import TOPICS
-from grading.course import ROOT
-
-LIBRARY = ROOT / "course_lib"
-GRADERS_OWN = (
-    "answers.py",
-    "carried.py",
-    "challenges",
-    "student_code.py",
-    "time_limits.py",
-    "torch_errors.py",
-    "checks.py",
-    "checker",
-    "exercises",
-)
+from grading.sandbox.call_graph import GRADERS_OWN, LIBRARY, module_of, withheld
 
 GRADER = '''\
 """How the library reaches the grader, while a submission is graded."""
 
 
 class ReferenceUsed(RuntimeError):
-    """The library's solution of an exercise was called as the answer to it."""
+    """A solution of the library's was called by an answer that may not use it."""
 
 
 def call_grader(name, args):
@@ -70,26 +55,17 @@ def __getattr__(name):
 '''
 
 
-def references(topic: str) -> dict[str, str]:
-    """Return the full names of the library's solutions of a notebook's exercises, with the exercise's name."""
-    return {
-        f"{exercise.reference.__module__}.{exercise.reference.__qualname__}": exercise.name
-        for exercise in TOPICS[topic]
-        if not isinstance(exercise, Question) and not exercise.reference.__module__.startswith("course_lib.exercises")
-    }
-
-
 def write_view(topic: str, folder: Path) -> None:
     """Write the library for a notebook into ``folder/course_lib``."""
     view = folder / "course_lib"
-    asked = references(topic)
+    gone = withheld(topic)
     view.mkdir(parents=True)
     for path in sorted(LIBRARY.rglob("*.py")):
         part = path.relative_to(LIBRARY)
         if part.parts[0] in GRADERS_OWN:
             continue
-        module = ".".join(("course_lib", *part.with_suffix("").parts))
-        names = {full.rsplit(".", 1)[1] for full in asked if full.rsplit(".", 1)[0] == module}
+        module = module_of(part)
+        names = {full.rsplit(".", 1)[1] for full in gone if full.rsplit(".", 1)[0] == module}
         (view / part).parent.mkdir(exist_ok=True)
         (view / part).write_text(_without(path.read_text(encoding="utf-8"), module, names), encoding="utf-8")
     (view / "grader.py").write_text(GRADER, encoding="utf-8")

@@ -20,7 +20,8 @@ from course_lib.answers import AnswerFailed
 from grading.course import ROOT
 from grading.sandbox import replies
 from grading.sandbox.bubblewrap import START_SECONDS, SandboxError, Walls, own_user_namespace
-from grading.sandbox.course_view import references, write_view
+from grading.sandbox.call_graph import is_function, offered, withheld
+from grading.sandbox.course_view import write_view
 from grading.sandbox.library import FIRST_NUMBER, Library
 from grading.sandbox.limits import Limits
 from grading.sandbox.peer import Handler, Raised
@@ -32,7 +33,7 @@ WATCH_SECONDS = 0.2
 
 
 class ReferenceUsed(Exception):
-    """An answer called the library's solution of its own exercise."""
+    """An answer called a solution of the library's that it may not use."""
 
 
 class Zygote:
@@ -132,10 +133,12 @@ class Sandbox:
         view = zygote.view(topic)
         self.limits = limits
         self.lost: str | None = None
-        self.used_reference = self.switched = False
+        self.used_references: set[str] = set()
+        self.switched = False
         self._checking: str | None = None
+        self._lent: tuple[str, ...] = ()
+        self._topic = topic
         self._begun_mb = 0.0
-        self._references = references(topic)
         self._walls = None if unsafe else Walls(view, limits.disk_mb)
         self._folder = tempfile.mkdtemp(prefix="unsafe-") if unsafe else None
         here, there = socket.socketpair()
@@ -209,14 +212,18 @@ class Sandbox:
         self.peer.name = name
         self.peer.deadline = time.monotonic() + self.limits.answer_seconds + GRACE_SECONDS
         self.peer.forget()
-        self._checking, self.used_reference = name, False
+        self._checking, self._lent = name, ()
+        self.used_references.clear()
         ask = {"ask": "begin", "name": name, "again": again, "own": own, "seconds": self.limits.answer_seconds}
         reply, _ = self.peer.ask(ask)
         self.switched = reply.get("switched") is True
         self._begun_mb = replies.number(reply.get("memory_mb"))
         if reply.get("found") is not True:
             return None
-        return RemoteAnswer(self.peer, name, self.limits.answer_seconds + GRACE_SECONDS)
+        return RemoteAnswer(self.peer, name, self.limits.answer_seconds + GRACE_SECONDS, self._lend)
+
+    def _lend(self, parts: tuple[str, ...]) -> None:
+        self._lent = parts
 
     def memory_mb(self) -> float:
         """Return by how much the check that runs has raised the submission's memory, as its process says."""
@@ -245,14 +252,17 @@ class Sandbox:
         return self.lost
 
     def _serve_library(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-        """Compute what a notebook asks of a library function that its exercises ask for."""
+        """Compute a function of the library that stands in the sandbox by name alone."""
         full = str(message.get("name"))
-        exercise = self._references.get(full)
-        if exercise is None:
+        if full not in withheld(self._topic):
             raise WireError("a frame asks for what is not offered")
-        if exercise == self._checking:
-            self.used_reference = True
-            raise ReferenceUsed(f"{full} is the course's own solution of this exercise")
+        checking = self._checking
+        if not is_function(full) or (checking and full not in offered(self._topic, checking, self._lent)):
+            if checking:
+                self.used_references.add(full)
+            raise ReferenceUsed(
+                f"{full} has no body while a submission is graded: this notebook or a later one asks for what is in it"
+            )
         if self._library is None or self._library.ended:
             self._library = Library(self._start_library, self.peer)
         return self._library.compute(full, message, payload)

@@ -7,20 +7,18 @@ import inspect
 from importlib import import_module
 from typing import Any
 
-from grading.sandbox.course_view import GRADERS_OWN
-
-Definition = ast.FunctionDef | ast.ClassDef
+from grading.sandbox.call_graph import GRADERS_OWN, names_of
 
 
 def lent_source(part: Any) -> str:
     """Return the source of a module that defines a function or class of the course, and what that needs.
 
     Of its neighbours, classes and constants come along; functions are imported from the library as a submission sees
-    it, where those that exercises ask for are computed by the grader.
+    it, where those that are withheld are computed by the grader.
     """
     module = part.__module__
     tree = ast.parse(inspect.getsource(import_module(module)))
-    defined = {name: node for node in tree.body for name in _names_of(node)}
+    defined = {name: node for node in tree.body for name in names_of(node)}
     in_view = module.split(".")[1] not in GRADERS_OWN
     kept, waiting = {part.__name__}, [part.__name__]
     borrowed: set[str] = set()
@@ -39,23 +37,13 @@ def lent_source(part: Any) -> str:
             if names and not _is_future(node):
                 node.names = names
                 body.append(node)
-        elif kept & set(_names_of(node)):
+        elif kept & set(names_of(node)):
             body.append(node)
     return ast.unparse(ast.Module(body, []))
 
 
 def _is_future(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
-
-
-def _names_of(node: ast.stmt) -> list[str]:
-    """Return the names that a statement at the top of a module defines."""
-    if isinstance(node, Definition):
-        return [node.name]
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return [(alias.asname or alias.name).split(".")[0] for alias in node.names]
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return [part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)]
 
 
 def _used_by(node: ast.stmt) -> set[str]:

@@ -82,10 +82,20 @@ def memory_bound(megabytes: int) -> Iterator[None]:
 
 
 class RemoteAnswer:
-    """An answer behind the pipe."""
+    """An answer behind the pipe.
 
-    def __init__(self, peer: HostPeer, name: str, seconds: float) -> None:
-        self._peer, self._name, self._seconds = peer, name, seconds
+    Args:
+        lend: told the full names of the course's own solutions that stand in for parts of it.
+    """
+
+    def __init__(
+        self,
+        peer: HostPeer,
+        name: str,
+        seconds: float,
+        lend: Callable[[tuple[str, ...]], None] = lambda parts: None,
+    ) -> None:
+        self._peer, self._name, self._seconds, self._lend = peer, name, seconds, lend
 
     def value(self) -> Any:
         reply, body = self._ask({"ask": "value"})
@@ -106,6 +116,7 @@ class RemoteAnswer:
         """Lend what stands in as source: it is built on the other side, where no cell of the student's runs any more."""
         sources = {name: (part.__module__, part.__name__, lent_source(part)) for name, part in parts.items()}
         self._peer.deadline = time.monotonic() + self._seconds
+        self._lend(tuple(f"{part.__module__}.{part.__name__}" for part in parts.values()))
         self._ask({"ask": "stand_in", "parts": sources})
         return self
 
