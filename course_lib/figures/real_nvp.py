@@ -19,14 +19,14 @@ DEEP = 9.0  # nats below the highest density at which the pictures of the plane 
 
 def affine_layer() -> Picture:
     """Draw an affine coupling from z to x."""
-    diagram = Diagram(columns=5.6, rows=2.4)
-    diagram.node("z1", (0, 1.2), "latent", "$z_1$")
+    diagram = Diagram(columns=5.6, rows=2.9)
+    diagram.node("z1", (0, 2.0), "latent", "$z_1$")
     diagram.node("z2", (0, 0), "latent", "$z_2$")
-    diagram.node("h", (1.3, 0.75), "step", "h")
-    diagram.node("g", (2.6, 0.75), "step", "g")
-    diagram.node("times", (1.9, 0), "step", "× exp(h)")
+    diagram.node("h", (1.8, 0.85), "step", "h")
+    diagram.node("g", (3.3, 0.85), "step", "g")
+    diagram.node("times", (1.8, 0), "step", "× exp(h)")
     diagram.node("plus", (3.3, 0), "step", "+ g")
-    diagram.node("x1", (4.6, 1.2), "observed", "$x_1$")
+    diagram.node("x1", (4.6, 2.0), "observed", "$x_1$")
     diagram.node("x2", (4.6, 0), "observed", "$x_2$")
     diagram.arrow("z1", "x1", text="as it is")
     diagram.arrow("z1", "h")
@@ -144,6 +144,8 @@ def masks(board: Tensor, channels: Tensor) -> Picture:
             )
     for where in (middle.axhline, middle.axvline):
         where(1.5, color=BLACK, lw=1.5)
+    middle.set_xticks(range(4))
+    middle.set_yticks(range(4))
     label(middle, "Blocks of four pixels …", "column", "row")
     kept = channels.float().repeat_interleave(len(channels) // 4 or 1)[:4] if len(channels) != 4 else channels.float()
     right.imshow(kept.unsqueeze(1).expand(4, 4), cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
@@ -163,7 +165,7 @@ def masks(board: Tensor, channels: Tensor) -> Picture:
 def multi_scale(shapes: Sequence[Sequence[int]]) -> Picture:
     """Draw which latents leave at which of two scales, ``(channels, height, width)`` each, for digits."""
     (first, last), side = shapes, 28
-    diagram = Diagram(columns=6.5, rows=2.1, stretch=1.02)
+    diagram = Diagram(columns=6.5, rows=2.4, stretch=1.02)
     size = " × ".join(map(str, first))
     diagram.node("x", (0, 0.2), "observed", "$x$")
     diagram.node("boards", (1.05, 0.2), "step", "3 × board")
@@ -180,7 +182,7 @@ def multi_scale(shapes: Sequence[Sequence[int]]) -> Picture:
     diagram.arrow("last", "z2")
     diagram.note((0, -0.3), f"1 × {side} × {side}")
     diagram.note((2.1, -0.3), f"{2 * first[0]} × {first[1]} × {first[2]}")
-    diagram.note((4.75, 1.35), size)
+    diagram.note((4.6, 1.35), size)
     diagram.note((4.2, -0.3), f"{size} go on", color=BLACK)
     diagram.note((5.75, -0.3), " × ".join(map(str, last)))
     return diagram.picture(
