@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.digit_flow import CURVE, shipped_digit_flow
 from course_lib.figures.diagrams import Diagram
+from course_lib.image_flows import channel_mask, checkerboard_mask, latent_shapes
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, Picture, draw_images, label, new_figure
 
 PUBLISHED = {"NICE, Dinh et al. 2015": 4.36, "Real-NVP, as Grathwohl et al. 2019 give it": 1.06}  # bits/dim on MNIST
@@ -126,8 +127,9 @@ def _plane(axis: Axes, title: str, reach: float) -> None:
     axis.label_outer()
 
 
-def masks(board: Tensor, channels: Tensor) -> Picture:
+def masks() -> Picture:
     """Draw a checkerboard, a squeeze of numbered pixels, and the mask of half the channels."""
+    board, kept = checkerboard_mask(4, 5), channel_mask(4)
     figure, (left, middle, right) = new_figure(3, width=3.1, height=3.0)
     left.imshow(board.float(), cmap="Blues", vmin=0, vmax=1.6)
     for (i, j), value in zip(
@@ -147,7 +149,6 @@ def masks(board: Tensor, channels: Tensor) -> Picture:
     middle.set_xticks(range(4))
     middle.set_yticks(range(4))
     label(middle, "Blocks of four pixels …", "column", "row")
-    kept = channels.float().repeat_interleave(len(channels) // 4 or 1)[:4] if len(channels) != 4 else channels.float()
     right.imshow(kept.unsqueeze(1).expand(4, 4), cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
     for i, letter in enumerate("abcd"):
         for j in range(4):
@@ -162,9 +163,10 @@ def masks(board: Tensor, channels: Tensor) -> Picture:
     )
 
 
-def multi_scale(shapes: Sequence[Sequence[int]]) -> Picture:
-    """Draw which latents leave at which of two scales, ``(channels, height, width)`` each, for digits."""
-    (first, last), side = shapes, 28
+def multi_scale() -> Picture:
+    """Draw which latents of a digit leave at which of two scales."""
+    side = 28
+    first, last = latent_shapes(1, side, side, 2)
     diagram = Diagram(columns=6.5, rows=2.4, stretch=1.02)
     size = " × ".join(map(str, first))
     diagram.node("x", (0, 0.2), "observed", "$x$")

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from course_lib.figures import real_nvp as figures
-from course_lib.image_flows import channel_mask, checkerboard_mask, latent_shapes
 from course_lib.plots import shown_size
 
 WIDEST = 900
@@ -24,8 +23,8 @@ PICTURES = {
         dict.fromkeys(SETS, dict.fromkeys(MODELS, 0.2)),
         4.5,
     ),
-    "masks": lambda: figures.masks(checkerboard_mask(4, 5), channel_mask(4)),
-    "scales": lambda: figures.multi_scale(latent_shapes(1, 28, 28, 2)),
+    "masks": lambda: figures.masks(),
+    "scales": lambda: figures.multi_scale(),
     "training": lambda: figures.training([9.0 - 0.03 * i for i in range(200)], 2.2),
     "others": lambda: figures.beside_others(2.2),
     "rows": lambda: figures.image_rows(
