@@ -244,7 +244,9 @@ def beside_others(yours: float) -> Picture:
     axis.set_xlim(0, 8.2)
     for row, value in enumerate(rows.values()):
         axis.text(value + 0.06, row, f"{value:.2f}", va="center", fontsize=9)
-    label(axis, "A scale and convolutions: from five bits to below two", "bits/dim on MNIST (fewer is better)", "model")
+    label(
+        axis, "A scale and convolutions: from five bits to two and less", "bits/dim on MNIST (fewer is better)", "model"
+    )
     return Picture(
         figure, "Bars of bits/dim on MNIST: " + ", ".join(f"{n} {v:.2f}" for n, v in rows.items()) + "; uniform 8."
     )

@@ -475,7 +475,8 @@ uniform_of_y = -log_det
 print(f"uniform: {to_bits(uniform_of_y + log_det, 784, 256).mean().item():.4f} bits/dim")
 forgotten = to_bits(uniform_of_y, 784, 256).mean().item()
 print(f"uniform, the logit's log-det forgotten: {forgotten:.4f}")
-print(f"uniform, counted against 64 levels: {to_bits(uniform_of_y + log_det, 784, 64).mean().item():.4f}")
+miscounted = to_bits(uniform_of_y + log_det, 784, 64).mean().item()
+print(f"uniform, counted against 64 levels: {miscounted:.4f}")
 
 # %% [markdown]
 # Keep these three lines in mind; you will meet them again.
@@ -844,10 +845,13 @@ def drawn(model, n, temperature=1.0):
 rows = {"yours": drawn(flow, 14), "shipped": drawn(shipped, 14)}
 for temperature in (0.9, 0.8, 0.7, 0.5):
     rows[f"shipped, z · {temperature}"] = drawn(shipped, 14, temperature)
-title = "Strokes that begin to be digits; a lower temperature smooths them"
+title = "Strokes that begin to be digits; the colder, the less ink"
 figures.image_rows(rows, title, "samples as they came; z · t: latents drawn with standard deviation t")
 
 # %% [markdown]
+# Strokes with sharp edges, bent and joined as a pen would join them, and few that make a digit: couplings with a view of some pixels learn what is near. And $z = 0$, the peak of the
+# prior, decodes to an empty square: a sheet without ink is what this model finds likeliest, as in notebook 10 a peak is not what is typical.
+#
 # ## What z holds
 #
 # A flow has a $z$ for every image, exactly: no encoder, no inference. Two digits have two $z$; between them lies a way, and every point on it decodes.
@@ -861,12 +865,15 @@ with torch.no_grad():
     z, _ = shipped.inverse(y)
     for one, other in pairs:
         between = torch.stack([(1 - t) * z[one] + t * z[other] for t in way])
-        rows[f"digits {one} to {other}, in z"] = to_grey(shipped(between)[0])
+        rows[f"{one} to {other}, in z"] = to_grey(shipped(between)[0])
         mixed = torch.stack([(1 - t) * test[one, 0] + t * test[other, 0] for t in way])
-        rows[f"digits {one} to {other}, in pixels"] = mixed / 255
+        rows[f"{one} to {other}, in pixels"] = mixed / 255
 figures.image_rows(rows, "Ways between test digits, in z and in pixels", "from left to right: 0 to 1 of the way")
 
 # %% [markdown]
+# In pixels a digit fades out while another fades in; in $z$ the ink itself goes and comes, black all the way, and halfway strokes are missing: the straight way between two typical $z$ leads
+# nearer to 0 than either.
+#
 # And what do the scales hold? Keep one scale's latents of a digit, and draw the other's anew.
 
 # %% tags=["show", "varies"]
@@ -886,6 +893,8 @@ print(", ".join(f"{name}: mean squared error {value:.3f}" for name, value in kep
 figures.image_rows(rows, "Which scale's latents hold the digit?", "each column is one digit; temperature 0.7")
 
 # %% [markdown]
+# The digit is in the last scale's 392 numbers; the first scale's 392 say how its edges fall. Nobody asked for this: it is what sending half of the latents out early leads to.
+#
 # ## Four patients
 #
 # Four Real-NVP of fellow students, each with one bug: the number that they report, how far the $z$ of digits spread (a healthy model's: about 1), the number that a *uniform* model gets by
