@@ -135,5 +135,5 @@ def draw_moons(layers: int) -> tuple[Figure, str]:
 
 
 moons_by_layers = Explorer(
-    draw_moons, {"layers": Slider("number of layers", start=COUPLINGS + 1, low=0, high=COUPLINGS + 1, step=1)}
+    draw_moons, {"layers": Slider("number of layers", start=COUPLINGS, low=0, high=COUPLINGS + 1, step=1)}
 )

@@ -298,7 +298,7 @@ from course_lib.nice import NICE
 from course_lib.toy_densities import ENTROPIES, checkerboard, eight_gaussians
 
 
-def fit_plane(model, draw, steps=450):
+def fit_plane(model, draw, steps=600):
     """Raise the mean log p(x) of fresh data by Adam; the learning rate falls to 0."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():  # on data as symmetric as these, networks that start at 0 stay there
