@@ -846,7 +846,8 @@ rows = {"yours": drawn(flow, 14), "shipped": drawn(shipped, 14)}
 for temperature in (0.9, 0.8, 0.7, 0.5):
     rows[f"shipped, z · {temperature}"] = drawn(shipped, 14, temperature)
 title = "Strokes that begin to be digits; the colder, the less ink"
-figures.image_rows(rows, title, "samples as they came; z · t: latents drawn with standard deviation t")
+below = "samples as they came; z · t: latents drawn with standard deviation t"
+figures.image_rows(rows, title, below)
 
 # %% [markdown]
 # Strokes with sharp edges, bent and joined as a pen would join them, and few that make a digit: couplings with a view of some pixels learn what is near. And $z = 0$, the peak of the
@@ -868,7 +869,8 @@ with torch.no_grad():
         rows[f"{one} to {other}, in z"] = to_grey(shipped(between)[0])
         mixed = torch.stack([(1 - t) * test[one, 0] + t * test[other, 0] for t in way])
         rows[f"{one} to {other}, in pixels"] = mixed / 255
-figures.image_rows(rows, "Ways between test digits, in z and in pixels", "from left to right: 0 to 1 of the way")
+title = "Ways between test digits, in z and in pixels"
+figures.image_rows(rows, title, "from left to right: 0 to 1 of the way")
 
 # %% [markdown]
 # In pixels a digit fades out while another fades in; in $z$ the ink itself goes and comes, black all the way, and halfway strokes are missing: the straight way between two typical $z$ leads
@@ -890,7 +892,8 @@ with torch.no_grad():
     }
 kept = {name: (rows[name] - rows["test digits"]).pow(2).mean().item() for name in list(rows)[1:]}
 print(", ".join(f"{name}: mean squared error {value:.3f}" for name, value in kept.items()))
-figures.image_rows(rows, "Which scale's latents hold the digit?", "each column is one digit; temperature 0.7")
+title = "The last scale's latents hold the digit"
+figures.image_rows(rows, title, "each column is one digit; temperature 0.7")
 
 # %% [markdown]
 # The digit is in the last scale's 392 numbers; the first scale's 392 say how its edges fall. Nobody asked for this: it is what sending half of the latents out early leads to.
