@@ -208,8 +208,7 @@ class Peer:
             if message.get("grad") is True:
                 leaves.extend(parameter for parameter in parameters.values() if parameter.requires_grad)
             plain = build(recipe) if self.takes_optimizers else None  # the grader builds nothing for a submission
-            kind = LentFlow if hasattr(plain, "inverse") else LentModule
-            return kind(self._proxy(reference, name), parameters, plain)
+            return _kind_of(plain)(self._proxy(reference, name), parameters, plain)
 
         reader = Reader(payload, on_tensor, self._proxy, on_module, self.takes_optimizers)
         args = reader.value(message.get("args"))
@@ -323,19 +322,35 @@ class LentFlow(LentModule):
     """A module that is plain and has an inverse, which is computed here too."""
 
     def inverse(self, *args: Any) -> Any:
+        return self._by("inverse", args)
+
+    def _by(self, method: str, args: tuple[Any, ...]) -> Any:
         own: dict[str, Any] = {f"flow.{name}": parameter for name, parameter in self.named_parameters()}
-        return functional_call(_Inverse(self._plain[0]), own, args)
+        return functional_call(_Method(self._plain[0], method), own, args)
 
 
-class _Inverse(Module):
-    """A flow's inverse as the forward of a module."""
+class LentDensity(LentFlow):
+    """A flow that has a log-density, which is computed here too."""
 
-    def __init__(self, flow: Any) -> None:
+    def log_prob(self, *args: Any) -> Any:
+        return self._by("log_prob", args)
+
+
+class _Method(Module):
+    """A method of a flow as the forward of a module."""
+
+    def __init__(self, flow: Any, method: str) -> None:
         super().__init__()
-        self.flow = flow
+        self.flow, self.method = flow, method
 
     def forward(self, *args: Any) -> Any:
-        return self.flow.inverse(*args)
+        return getattr(self.flow, self.method)(*args)
+
+
+def _kind_of(plain: Module | None) -> type[LentModule]:
+    if hasattr(plain, "log_prob"):
+        return LentDensity
+    return LentFlow if hasattr(plain, "inverse") else LentModule
 
 
 def _follow_module(module: Module, values: Any) -> None:
