@@ -9,9 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.answers import Answer, tensors_from
-from course_lib.checker.exercise import EdgeCase, Exercise, Misconception, Property
-from course_lib.checker.networks import only_tensor
+from course_lib.checker.exercise import EdgeCase, Exercise, Misconception
 from course_lib.checker.probes import Draw
 from course_lib.comparing import flow_bits_per_dim
 from course_lib.exercises.comparing_models.probes import some_levels
@@ -20,10 +18,6 @@ from course_lib.real_nvp import logit_transform
 from course_lib.warps import WarpedNormal
 
 LOG_2 = math.log(2)
-NOT_TO_THE_FLOW = (
-    "The values are right, but no gradient reaches the flow's parameters, so that it could not be trained by them: leave out .detach() "
-    "and torch.no_grad()."
-)
 
 
 def _a_density(draw: Draw, dim: int) -> WarpedNormal:
@@ -50,15 +44,6 @@ def _probe(draw: Draw) -> tuple[Any, ...]:
 def _bytes(draw: Draw) -> tuple[Any, ...]:
     pixels, noise = _pixels_and_noise(draw, 256)
     return _a_density(draw, draw.sizes.dim), pixels.to(torch.uint8), noise, 256, 0.05
-
-
-def _to_the_flow(answer: Answer, draw: Draw) -> str | None:
-    args = _probe(draw)
-    value = only_tensor(tensors_from(answer.call(*args)))
-    learned = [parameter for parameter in args[0].parameters() if parameter.requires_grad]
-    if value.requires_grad and None not in torch.autograd.grad(value.sum(), learned, allow_unused=True):
-        return None
-    return NOT_TO_THE_FLOW
 
 
 def _chain(
@@ -113,7 +98,6 @@ EXERCISE = Exercise(
     probe=_probe,
     gradients=("noise",),
     edge_cases=(EdgeCase("bytes", "Right elsewhere, but not for pixels of dtype uint8 and 256 levels.", _bytes),),
-    properties=(Property("gradient cut before the flow", _to_the_flow),),
     misconceptions=(
         Misconception(
             "the logit's log-det forgotten",
