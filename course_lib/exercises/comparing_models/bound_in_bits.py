@@ -33,7 +33,8 @@ def bound_in_bits(bits: Tensor, kl: Tensor, num_dims: int) -> Tensor:
 
 
 def _probe(draw: Draw) -> tuple[Any, ...]:
-    return 2 + draw.positive(draw.sizes.batch), 5 * draw.positive(draw.sizes.batch), draw.sizes.dim + 3
+    kl = 5 * draw.positive(draw.sizes.batch)
+    return draw.normal(draw.sizes.batch, scale=0.8, shift=3.0), torch.cat([kl[:1] + 9, kl[1:]]), draw.sizes.dim + 3
 
 
 def _in_an_exact_model(answer: Answer, draw: Draw) -> str | None:
