@@ -27,7 +27,7 @@ from course_lib.digit_flow import (
 )
 from course_lib.image_flows import ImageRealNVP
 
-STEPS, BATCH, RATE, WARM_UP, TOLD, SEED = 6000, 50, 4e-3, 20, 100, 0
+STEPS, BATCH, RATE, WARM_UP, TOLD, SEED = 2200, 50, 5e-3, 20, 100, 0
 TESTED = 2000
 
 
@@ -63,18 +63,19 @@ def mean_bits(flow: ImageRealNVP, images: Tensor) -> float:
 def made(root: str) -> shipped.Shipped:
     images = load_images("train", full=True, root=root).images
     test = load_images("test").images
+    torch.set_num_threads(1)
     torch.manual_seed(SEED)
-    generator, start = torch.Generator().manual_seed(SEED), time.monotonic()
+    generator, start = torch.Generator().manual_seed(SEED), time.process_time()
     flow = new_digit_flow()
     reached = fit(flow, images, generator)
-    seconds = time.monotonic() - start
+    seconds = time.process_time() - start
     weights = {name: value.detach().half() for name, value in flow.state_dict().items()}
     flow.load_state_dict({name: value.float() for name, value in weights.items()})
     curve = (torch.arange(1, len(reached) // TOLD + 1) * TOLD, reached.reshape(-1, TOLD).mean(-1))
     parameters = sum(parameter.numel() for parameter in flow.parameters())
     recipe = (
         f"ImageRealNVP(1, 28, 28, {HIDDEN_CHANNELS}, {SCALES}) with {parameters:,} parameters on the logits of the {len(images):,} training digits "
-        f"of MNIST, {STEPS:,} steps of Adam, batches of {BATCH}, learning rate {RATE} falling to 0"
+        f"of MNIST, {STEPS:,} steps of Adam, batches of {BATCH}, learning rate {RATE} falling to 0; seconds of one core"
     )
     figures = {
         "test digits (bits/dim)": mean_bits(flow, test[:TESTED]),

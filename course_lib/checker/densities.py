@@ -18,6 +18,8 @@ from course_lib.checker.probes import Draw
 
 POINTS, DRAWN, SETTINGS = 7, 6000, 6
 REACH, CELLS = 60.0, 320  # the plane as far as a logistic's tails matter, after moderate shifts and scales
+# The variance of log p(z) for each dimension: of the standard normal, and of the standard logistic.
+OF_PRIORS, CLOSE, SPREAD_DRAWN = (0.5, 4 - math.pi**2 / 3), 0.12, 4000
 ERRORS = 5.5  # standard errors beyond which a mean is called another one; some 50 means are looked at
 
 
@@ -266,5 +268,19 @@ def dtype_of_log_prob(make: Make) -> Lacking:
                 if value.dtype != points.dtype:
                     return f"With parameters in {points.dtype}, {method} gives {value.dtype}."
         return None
+
+    return lacking
+
+
+def same_volume_everywhere(make: Make) -> Lacking:
+    """Where the log-det is one constant, log p(x) of samples varies exactly as log p(z) does."""
+
+    def lacking(answer: Answer, draw: Draw) -> str | None:
+        for setting in range(3):
+            density = Density(answer, draw, make(draw), scale=0.5)
+            spread = density.log_prob(density.sample(SPREAD_DRAWN, setting)).var().item()
+            if all(abs(spread / (each * density.dim) - 1) > CLOSE for each in OF_PRIORS):
+                return None
+        return ""
 
     return lacking
