@@ -7,6 +7,9 @@ Lecture part "Concluding remarks"; notebook 12. A flow's number is exact, a VAE'
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -83,10 +86,95 @@ def paired_difference(bits_a: Tensor, bits_b: Tensor) -> tuple[Tensor, Tensor]:
     return difference.mean(), difference.std() / len(difference) ** 0.5
 
 
+def detection(usual: Tensor, unusual: Tensor) -> Tensor:
+    """Return the share of pairs in which the unusual image has more bits than the usual one; a tie counts half.
+
+    Args:
+        usual, unusual: bits/dim, ``(n,)`` and ``(m,)``.
+
+    Returns:
+        A scalar in [0, 1]; 0.5 is guessing. (The area under the ROC curve.)
+    """
+    above = unusual.unsqueeze(1) - usual
+    return (0.5 * (above.sign() + 1)).mean()
+
+
+def power_law(sizes: Tensor, costs: Tensor, size: float) -> tuple[Tensor, Tensor]:
+    r"""Fit :math:`\text{cost} = c \cdot \text{size}^k` by least squares of the logarithms.
+
+    >>> exponent, cost = power_law(torch.tensor([1.0, 10.0]), torch.tensor([2.0, 200.0]), 100.0)
+    >>> round(exponent.item(), 4), round(cost.item(), 1)
+    (2.0, 20000.0)
+
+    Args:
+        sizes, costs: measured, positive, ``(n,)``, at least two different sizes.
+        size: where the line is asked for.
+
+    Returns:
+        The exponent k, and the cost at that size; two scalars.
+    """
+    x, y = sizes.log(), costs.log()
+    centred = x - x.mean()
+    exponent = (centred * y).sum() / (centred**2).sum()
+    return exponent, (y.mean() + exponent * (math.log(size) - x.mean())).exp()
+
+
+def cost_of_step(
+    model: nn.Module, objective: Callable[[Tensor], Tensor], x: Tensor, rounds: int = 2
+) -> tuple[float, int]:
+    """Measure a step of training without the optimizer's: forward and backward pass of a batch.
+
+    Args:
+        model: its parameters are not counted among what is kept.
+        objective: maps x to one number for each data point, ``(batch,)``.
+        x: ``(batch, ...)``.
+        rounds: of which the quickest counts.
+
+    Returns:
+        Seconds, and bytes that the forward pass keeps for the backward pass.
+    """
+    weights = list(model.parameters())
+    own = {parameter.untyped_storage().data_ptr() for parameter in weights}
+    kept: dict[int, int] = {}
+    living: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+            living.append(tensor)  # so that no address is used twice
+        return tensor
+
+    asked = [parameter.requires_grad for parameter in weights]
+    for parameter in weights:
+        parameter.requires_grad_()
+    taken = []
+    try:
+        for _ in range(rounds):
+            kept.clear()
+            living.clear()
+            began = time.perf_counter()
+            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+                loss = -objective(x).mean()
+            torch.autograd.grad(loss, weights, allow_unused=True)
+            taken.append(time.perf_counter() - began)
+    finally:
+        for parameter, was in zip(weights, asked, strict=True):
+            parameter.requires_grad_(was)
+    return min(taken), sum(kept.values())
+
+
+class GreyEncoder(Encoder):
+    """An encoder of logits that looks at grey values: a logit of 10 and one of 6 are nearly the same white."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return super().forward(x.sigmoid())
+
+
 class LogitVAE(VAE):
     r"""A VAE of logits of dequantized pixels: the same data as a flow's, so that its bound can stand beside a flow's likelihood.
 
-    .. math:: p(y|z) = \mathcal N(\mu_\theta(z), \sigma_\theta(z)), one of each for every pixel
+    .. math:: p(y|z) = \mathcal N(\mu_\theta(z), \sigma_\theta(z))
 
     >>> vae = LogitVAE(data_dim=784, hidden_dim=160, latent_dim=24)
     >>> y = torch.randn(5, 784)
@@ -99,8 +187,7 @@ class LogitVAE(VAE):
 
     def __init__(self, data_dim: int, hidden_dim: int, latent_dim: int, hidden_layers: int = 1) -> None:
         super().__init__(data_dim, hidden_dim, latent_dim, hidden_layers)
-        # The encoder looks at grey values: a logit of 10 and one of 6 are nearly the same white.
-        self.encoder = nn.Sequential(nn.Sigmoid(), Encoder(data_dim, hidden_dim, latent_dim, hidden_layers))
+        self.encoder = GreyEncoder(data_dim, hidden_dim, latent_dim, hidden_layers)
         self.decoder = nn.Sequential(
             hidden_stack(latent_dim, hidden_dim, hidden_layers), nn.Linear(hidden_dim, 2 * data_dim)
         )

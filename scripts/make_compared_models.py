@@ -1,7 +1,9 @@
 """Train the VAE and the NICE that notebook 12 compares, and write them to course_lib/assets/compared_models.npz.
 
 Contract: `python scripts/make_compared_models.py ROOT` reads the full MNIST below ROOT (torchvision's layout) and writes weights in
-float16 with recipe, seed, seconds and figures. Nothing is selected by hand.
+float16 with recipe, seed, seconds and figures; and beside them what all three models, the Real-NVP of scripts/make_real_nvp.py among
+them, say of the same images, for figures and the explorer. Nothing is selected by hand. Without ROOT the models that are there are
+measured anew.
 """
 
 from __future__ import annotations
@@ -16,13 +18,25 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from course_lib import shipped
-from course_lib.compared_models import ALPHA, LEVELS, MODELS_FILE, NICE_NAME, PIXELS, VAE_NAME, new_nice, new_vae
+from course_lib.compared_models import (
+    FLOWS,
+    MEASURED,
+    MODELS_FILE,
+    NICE_NAME,
+    VAE_NAME,
+    kinds_of_images,
+    load_vae,
+    new_nice,
+    new_vae,
+    noise_for,
+)
 from course_lib.comparing import LogitVAE, flow_bits_per_dim, vae_bits_per_dim
 from course_lib.data import load_images
+from course_lib.digit_flow import ALPHA, LEVELS, PIXELS
 from course_lib.nice import NICE, dequantize
-from course_lib.real_nvp import logit_transform
+from course_lib.real_nvp import logit_transform, logit_transform_inverse
 
-BATCH, WARM_UP, SEED, TESTED, SAMPLES = 200, 100, 0, 2000, 50
+BATCH, WARM_UP, SEED, TESTED, SAMPLES, SHOWN = 200, 100, 0, 2000, 50, 16
 VAE_STEPS, VAE_RATE = 18_000, 2e-3
 NICE_STEPS, NICE_RATE, SCALING_RATE = 9_000, 2e-3, 1e-2
 LogProb = Callable[[Tensor, torch.Generator], Tensor]
@@ -89,7 +103,7 @@ def made_vae(pixels: Tensor, test: Tensor) -> shipped.Shipped:
     weights = in_half(vae)
     count = sum(parameter.numel() for parameter in vae.parameters())
     recipe = (
-        f"LogitVAE({PIXELS}, {vae.encoder[1].mu.in_features}, {vae.latent_dim}) with {count:,} parameters on the logits of the "
+        f"LogitVAE({PIXELS}, {vae.encoder.mu.in_features}, {vae.latent_dim}) with {count:,} parameters on the logits of the "
         f"{len(pixels):,} training digits of MNIST, {VAE_STEPS:,} steps of Adam, batches of {BATCH}, learning rate {VAE_RATE} falling to 0"
     )
     return shipped.Shipped(weights, recipe, SEED, seconds, {**vae_figures(vae, test), "parameters": float(count)})
@@ -119,18 +133,58 @@ def made_nice(pixels: Tensor, test: Tensor) -> shipped.Shipped:
     return shipped.Shipped(weights, recipe, SEED, seconds, {**nice_figures(nice, test), "parameters": float(count)})
 
 
-def main(root: str) -> None:
-    pixels = load_images("train", full=True, root=root).images.flatten(1)
-    test = load_images("test").images.flatten(1)[:TESTED]
-    models = {}
-    for name, make in ((VAE_NAME, made_vae), (NICE_NAME, made_nice)):
-        models[name] = make(pixels, test)
-        print(name, models[name], flush=True)
-    shipped.save(MODELS_FILE, models)
+@torch.no_grad()
+def vae_bits(vae: LogitVAE, pixels: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    """Return ELBO and importance-weighted bound in bits/dim, each ``(n,)``."""
+    x, _ = dequantize(pixels, noise_for(pixels), LEVELS)
+    y, log_det = logit_transform(x, ALPHA)
+    generator, bits = torch.Generator().manual_seed(2), []
+    for one, its in zip(y.split(1), log_det.split(1), strict=True):
+        weights = vae.log_weights(one, torch.randn(samples, 1, vae.latent_dim, generator=generator)) + its
+        bits.append(torch.stack(vae_bits_per_dim(weights, PIXELS, LEVELS)))
+    elbo, iwae = torch.cat(bits, -1)
+    return elbo, iwae
+
+
+@torch.no_grad()
+def made_measurements() -> shipped.Shipped:
+    start, arrays = time.monotonic(), {}
+    vae, kinds = load_vae(), kinds_of_images()
+    for kind, pixels in kinds.items():
+        elbo, iwae = vae_bits(vae, pixels, 5000 if kind == "digits" else 500)
+        arrays[f"VAE/{kind}"] = iwae
+        if kind == "digits":
+            arrays["VAE/ELBO"] = elbo
+    for name, load in FLOWS.items():
+        flow = load()
+        for kind, pixels in kinds.items():
+            arrays[f"{name}/{kind}"] = flow_bits_per_dim(flow, pixels, noise_for(pixels), LEVELS, ALPHA)
+    for name, model in {"VAE": vae, **{name: load() for name, load in FLOWS.items()}}.items():
+        drawn = model.sample(SHOWN, torch.Generator().manual_seed(3))
+        grey = logit_transform_inverse(drawn, ALPHA)[0].clamp(0, 1)
+        arrays[f"{name}/samples"] = (255 * grey).round().byte()
+    figures = {f"{name} (bits/dim)": values.mean().item() for name, values in arrays.items() if "samples" not in name}
+    recipe = "bits/dim of the first 500 test digits, and of images unlike them, under the VAE, NICE and the Real-NVP of notebook 11"
+    return shipped.Shipped(arrays, recipe, 2, time.monotonic() - start, figures)
+
+
+def main(root: str | None) -> None:
+    if root is not None:
+        pixels = load_images("train", full=True, root=root).images.flatten(1)
+        test = load_images("test").images.flatten(1)[:TESTED]
+        made = {}
+        for name, make in ((VAE_NAME, made_vae), (NICE_NAME, made_nice)):
+            made[name] = make(pixels, test)
+            print(name, made[name], flush=True)
+        shipped.save(MODELS_FILE, made)
+    models = {name: model for name, model in shipped.load(MODELS_FILE).items() if name != MEASURED}
+    measurements = made_measurements()
+    print(measurements, flush=True)
+    shipped.save(MODELS_FILE, {**models, MEASURED: measurements})
     print(f"wrote {MODELS_FILE.name}, {MODELS_FILE.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) > 2:
         sys.exit(__doc__)
-    main(sys.argv[1])
+    main(sys.argv[1] if len(sys.argv) == 2 else None)

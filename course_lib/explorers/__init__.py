@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from course_lib.explorers.amortized_inference import amortization
+from course_lib.explorers.comparing_models import trade_off
 from course_lib.explorers.conditional_and_convolutional_vaes import completion
 from course_lib.explorers.explorer import Explorer
 from course_lib.explorers.jensen_entropy_kl import bound, entropy, jensen
@@ -30,4 +31,5 @@ EXPLORERS: dict[str, Explorer] = {
     "stretching": stretching,
     "through_layers": through_layers,
     "couplings": couplings,
+    "trade_off": trade_off,
 }

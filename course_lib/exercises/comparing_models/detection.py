@@ -11,19 +11,7 @@ from course_lib.answers import Answer, tensors_from
 from course_lib.checker.exercise import EdgeCase, Exercise, Misconception
 from course_lib.checker.networks import only_tensor
 from course_lib.checker.probes import Draw
-
-
-def detection(usual: Tensor, unusual: Tensor) -> Tensor:
-    """Return the share of pairs in which the unusual image has more bits than the usual one; a tie counts half.
-
-    Args:
-        usual, unusual: bits/dim, ``(n,)`` and ``(m,)``.
-
-    Returns:
-        A scalar in [0, 1]; 0.5 is guessing. (The area under the ROC curve.)
-    """
-    above = unusual.unsqueeze(1) - usual
-    return (0.5 * (above.sign() + 1)).mean()
+from course_lib.comparing import detection
 
 
 def _probe(draw: Draw) -> tuple[Tensor, Tensor]:

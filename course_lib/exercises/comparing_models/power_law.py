@@ -15,26 +15,7 @@ from torch import Tensor
 from course_lib.answers import Answer, tensors_from
 from course_lib.checker.exercise import Exercise, Misconception, Property
 from course_lib.checker.probes import Draw
-
-
-def power_law(sizes: Tensor, costs: Tensor, size: float) -> tuple[Tensor, Tensor]:
-    r"""Fit :math:`\text{cost} = c \cdot \text{size}^k` by least squares of the logarithms.
-
-    >>> exponent, cost = power_law(torch.tensor([1.0, 10.0]), torch.tensor([2.0, 200.0]), 100.0)
-    >>> round(exponent.item(), 4), round(cost.item(), 1)
-    (2.0, 20000.0)
-
-    Args:
-        sizes, costs: measured, positive, ``(n,)``, at least two different sizes.
-        size: where the line is asked for.
-
-    Returns:
-        The exponent k, and the cost at that size; two scalars.
-    """
-    x, y = sizes.log(), costs.log()
-    centred = x - x.mean()
-    exponent = (centred * y).sum() / (centred**2).sum()
-    return exponent, (y.mean() + exponent * (math.log(size) - x.mean())).exp()
+from course_lib.comparing import power_law
 
 
 def _measured(draw: Draw, exponent: float, spread: float) -> tuple[Tensor, Tensor]:

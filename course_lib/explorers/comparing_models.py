@@ -1,0 +1,98 @@
+"""The explorer of notebook 12: two models, and one measure after another."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_lib.compared_models import measured, shipped_models
+from course_lib.digit_flow import shipped_digit_flow
+from course_lib.explorers.explorer import Choice, Explorer
+from course_lib.plots import BLACK, BLUE, GREEN, RED, draw_images, label, new_figure
+
+NAMES = ("VAE", "NICE", "Real-NVP")
+LATENTS = {"VAE": 24, "NICE": 784, "Real-NVP": 784}
+BITS, UNLIKE, MIRRORED = "bits/dim of test digits", "clothes beside digits", "mirrored beside digits"
+PARAMETERS, DIMENSIONS, SECONDS = "parameters", "numbers in z", "seconds of training, beforehand"
+BARS, HISTOGRAMS = (PARAMETERS, DIMENSIONS, SECONDS), {BITS: None, UNLIKE: "clothes", MIRRORED: "mirrored"}
+LOW, HIGH, BINS = 0.5, 7.5, 42
+FEW = 12  # kinds with fewer images are drawn one by one
+
+
+@lru_cache(maxsize=1)
+def _numbers() -> dict[str, dict[str, float]]:
+    records = {**shipped_models(), "Real-NVP": shipped_digit_flow()}
+    return {
+        PARAMETERS: {name: records[name].figures["parameters"] for name in NAMES},
+        DIMENSIONS: {name: float(LATENTS[name]) for name in NAMES},
+        SECONDS: {name: records[name].seconds for name in NAMES},
+    }
+
+
+@lru_cache(maxsize=1)
+def _samples() -> dict[str, Tensor]:
+    return {name: measured()[f"{name}/samples"][:8].view(-1, 28, 28) for name in NAMES}
+
+
+def _bars(axis: Axes, measure: str, first: str, second: str) -> str:
+    numbers = _numbers()[measure]
+    for row, (name, colour) in enumerate(((first, BLUE), (second, RED))):
+        axis.barh(row, numbers[name], color=colour, height=0.5)
+        axis.text(numbers[name], row, f" {numbers[name]:,.0f}", va="center", fontsize=9)
+    axis.set_xlim(0, 1.3 * max(numbers.values()))
+    axis.set_ylim(1.6, -0.6)
+    axis.set_yticks([0, 1], ["first", "second"])
+    label(axis, f"{first} {numbers[first]:,.0f}, {second} {numbers[second]:,.0f}", measure, "model")
+    return f"{measure}: {first} {numbers[first]:,.0f}, {second} {numbers[second]:,.0f}."
+
+
+def _histograms(axis: Axes, measure: str, first: str, second: str) -> str:
+    kind, told = HISTOGRAMS[measure], []
+    for row, (name, colour, line) in enumerate(((first, BLUE, "-"), (second, RED, "--"))):
+        digits = measured()[f"{name}/digits"]
+        axis.hist(
+            digits.clamp(LOW, HIGH).numpy(), bins=BINS, range=(LOW, HIGH), histtype="step", ec=colour, ls=line, lw=1.6
+        )
+        words = f"{name}: {digits.mean():.2f}"
+        if kind is not None:
+            other = measured()[f"{name}/{kind}"].clamp(LOW, HIGH)
+            words += f", {kind} {other.mean():.2f}"
+            if len(other) <= FEW:
+                axis.plot(other, [-18 - 16 * row] * len(other), "x", color=colour, ms=6)
+            else:
+                axis.hist(other.numpy(), bins=BINS, range=(LOW, HIGH), color=colour, alpha=0.3, bottom=0, ls=line)
+        told.append(words)
+    axis.axhline(0, color=BLACK, lw=0.8)
+    axis.set_xlim(LOW, HIGH)
+    axis.set_ylim(-45, 260)
+    axis.set_yticks([0, 100, 200])
+    label(axis, "; ".join(told), "bits/dim, less is better", "images")
+    return f"{measure}, means: {'; '.join(told)}."
+
+
+def draw_trade_off(first: str, second: str, measure: str) -> tuple[Figure, str]:
+    """Show samples of two models, and one measure of both."""
+    figure, (images, axis) = new_figure(2, width=4.6, height=3.6, width_ratios=[0.8, 1])
+    pictures = torch.cat([_samples()[first], _samples()[second]])
+    draw_images(images, pictures, 4)
+    images.axhline(58.5, color=GREEN, lw=1)
+    images.set_yticks([29, 89], ["first", "second"])
+    label(images, f"{first}, below it {second}", "samples, as they came", "model")
+    told = _bars(axis, measure, first, second) if measure in BARS else _histograms(axis, measure, first, second)
+    bound = " The VAE's bits are an upper limit, K = 5,000." if "VAE" in (first, second) else ""
+    return figure, f"Eight samples of {first} above eight of {second}; beside them {told}{bound}"
+
+
+_models = {name: name for name in NAMES}
+trade_off = Explorer(
+    draw_trade_off,
+    {
+        "first": Choice("first model", "VAE", _models),
+        "second": Choice("second model", "Real-NVP", _models),
+        "measure": Choice("measure", BITS, {name: name for name in (*HISTOGRAMS, *BARS)}),
+    },
+)
