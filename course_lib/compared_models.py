@@ -111,8 +111,8 @@ def kinds_of_images() -> dict[str, Tensor]:
     flat = torch.ones(1, 784, dtype=torch.uint8)
     return {
         "digits": digits,
-        "mirrored": square.flip(-1).flatten(1),
-        "negatives": 255 - digits[:100],
+        "mirrored": square[:200].flip(-1).flatten(1),
+        "negatives": 255 - digits[:50],
         "clothes": load_clothes().images.flatten(1),
         "blank": 0 * flat,
         "black": 255 * flat,

@@ -12,19 +12,20 @@ from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, Pictu
 
 LOOKS = {"VAE": (BLUE, "o"), "NICE": (ORANGE, "s"), "Real-NVP": (GREEN, "^")}
 OTHER = (PURPLE, "D")
+SHOWN_BITS = (0.2, 50.0)  # what lies beyond is drawn at the end
 
 
 def one_scale_for_all() -> Picture:
     """Draw the way from grey values to bits/dim, which forks at the models alone."""
-    diagram = Diagram(columns=6.6, rows=2)
+    diagram = Diagram(columns=6.7, rows=2)
     diagram.node("pixels", (0, 0.5), "observed", "pixels")
-    diagram.node("x", (1.15, 0.5), "observed", "x")
-    diagram.node("y", (2.3, 0.5), "observed", "y")
-    diagram.node("flow", (3.5, 1), "step", "flow")
-    diagram.node("vae", (3.5, 0), "step", "VAE")
-    diagram.node("exact", (4.7, 1), "text", "log p(y)")
-    diagram.node("bound", (4.7, 0), "text", "ELBO, IWAE")
-    diagram.node("bits", (5.9, 0.5), "step", "bits/dim")
+    diagram.node("x", (1.05, 0.5), "observed", "x")
+    diagram.node("y", (2.1, 0.5), "observed", "y")
+    diagram.node("flow", (3.2, 1), "step", "flow")
+    diagram.node("vae", (3.2, 0), "step", "VAE")
+    diagram.node("exact", (4.4, 1), "step", "log p(y)")
+    diagram.node("bound", (4.4, 0), "step", "ELBO, IWAE")
+    diagram.node("bits", (5.7, 0.5), "step", "bits/dim")
     diagram.arrow("pixels", "x", text="+ noise")
     diagram.arrow("x", "y", text="logit")
     diagram.arrow("y", "flow")
@@ -142,7 +143,7 @@ def growth(
         axis.plot(line, there * (line / at) ** exponent, "--", color=colour, lw=1.3)
         for end, size in ends.items():
             axis.plot(size, there * (size / at) ** exponent, marker, mfc="white", mec=colour, ms=8)
-            axis.text(size, there * (size / at) ** exponent * 0.45, end, ha="right", va="top", fontsize=9)
+            axis.text(size, there * (size / at) ** exponent * 1.5, f"{end} ", ha="right", va="bottom", fontsize=9)
         axis.set_xscale("log")
         axis.set_yscale("log")
         label(axis, f"grows with the power {exponent:.2f}", "values in one image", name)
@@ -164,25 +165,29 @@ def unlike_images(bits: Mapping[str, Mapping[str, Tensor]], examples: Tensor) ->
         bits: ``(n,)`` by the kind of image, by the model's name.
         examples: one image of each kind, bytes ``(kinds, 28, 28)``.
     """
-    figure, axes = new_figure(len(bits) + 1, width=9.6 / (len(bits) + 1), height=4.2, width_ratios=[0.55, 1, 1, 1])
+    figure, axes = new_figure(len(bits) + 1, width=9.6 / (len(bits) + 1), height=4.2, width_ratios=[0.3, 1, 1, 1])
     kinds = list(next(iter(bits.values())))
     draw_images(axes[0], examples, 1)
     axes[0].set_yticks([30 * i + 14 for i in range(len(kinds))], kinds)
     axes[0].set_ylim(30 * len(kinds) - 2, 0)
     axes[0].set_aspect("auto")
-    label(axes[0], "what", "", "")
+    label(axes[0], "", "", "kind of image")
     for axis, (name, of_kind) in zip(axes[1:], bits.items(), strict=True):
         colour, marker = LOOKS.get(name, OTHER)
-        usual = of_kind[kinds[0]]
-        low, high = usual.quantile(torch.tensor([0.01, 0.99])).tolist()
+        low, high = of_kind[kinds[0]].quantile(torch.tensor([0.01, 0.99])).tolist()
         axis.axvspan(low, high, color="#E3E3E3", lw=0)
         for row, values in enumerate(of_kind.values()):
-            shown = values[:: max(1, len(values) // 60)]
+            shown = values[:: max(1, len(values) // 60)].clamp(*SHOWN_BITS)
             place = row + torch.linspace(-0.22, 0.22, len(shown)) if len(shown) > 1 else torch.tensor([float(row)])
-            axis.plot(shown, place, marker, color=colour, ms=3 if len(shown) > 12 else 5)
+            axis.plot(shown, place, marker, color=colour, ms=3 if len(shown) > 12 else 5, clip_on=False, ls="")
+        axis.set_xscale("log")
+        axis.set_xlim(*SHOWN_BITS)
+        axis.set_xticks([0.3, 1, 3, 10, 30], ["0.3", "1", "3", "10", "30"])
+        axis.set_xticks([], minor=True)
         axis.set_yticks(range(len(kinds)), [""] * len(kinds))
         axis.set_ylim(len(kinds) - 0.5, -0.5)
-        label(axis, name, "bits/dim", "")
+        usual, blank = (of_kind[kind].median().item() for kind in (kinds[0], "blank"))
+        label(axis, f"{name}: blank {blank:.2f}, a digit {usual:.2f}", "bits/dim", "")
     fewest = {name: min(of_kind, key=lambda kind: of_kind[kind].median().item()) for name, of_kind in bits.items()}
     words = "; ".join(
         f"{name}: " + ", ".join(f"{kind} {values.median():.2f}" for kind, values in of_kind.items())
@@ -191,7 +196,7 @@ def unlike_images(bits: Mapping[str, Mapping[str, Tensor]], examples: Tensor) ->
     cheapest = ", ".join(f"{kind} under {name}" for name, kind in fewest.items())
     return Picture(
         figure,
-        f"Bits/dim of kinds of images, a panel for each model, the range of 98 % of test digits shaded. Medians: {words}. "
+        f"Bits/dim of kinds of images, a panel for each model, the range of 98 % of test digits shaded, the axis logarithmic and cut at 50. Medians: {words}. "
         f"Fewest bits: {cheapest}.",
     )
 
@@ -226,21 +231,29 @@ def consequences(jobs: Mapping[str, Mapping[str, float]], chosen: Mapping[str, s
     """
     figure, axes = new_figure(len(jobs), width=9.8 / len(jobs), height=3.0)
     for axis, (job, numbers) in zip(axes, jobs.items(), strict=True):
-        own = chosen.get(job)
+        own = _meant(chosen.get(job), numbers)
         for row, (name, number) in enumerate(numbers.items()):
             axis.barh(row, number, fc=BLUE if name == own else "white", ec=BLUE, height=0.6, lw=1.3)
             axis.text(number, row, f" {number:,.3g}" if number < 1000 else f" {number:,.0f}", va="center", fontsize=9)
         axis.set_yticks(range(len(numbers)), list(numbers))
         axis.set_ylim(len(numbers) - 0.4, -0.6)
         axis.set_xlim(0, 1.35 * max(max(numbers.values()), 1e-6))
-        label(axis, f"you: {own}" if own in numbers else "you: not yet", job, "")
+        label(axis, f"you: {own}" if own else "you: none of these", job, "choice")
     words = "; ".join(
         f"{job}: "
         + ", ".join(f"{name} {number:,.3g}" for name, number in numbers.items())
-        + f" (chosen: {chosen.get(job)})"
+        + f" (chosen: {_meant(chosen.get(job), numbers)})"
         for job, numbers in jobs.items()
     )
     return Picture(figure, f"What each choice leads to, less is better. {words}.")
+
+
+def _meant(choice: str | None, numbers: Mapping[str, float]) -> str | None:
+    """Return the bar that a sentence chose, the longest name first: "more or fewer" before "more"."""
+    said = choice or ""
+    return next(
+        (name for name in sorted(numbers, key=len, reverse=True) if f" {name}" in said or said.startswith(name)), None
+    )
 
 
 def drawn(samples: Mapping[str, Tensor]) -> Picture:
