@@ -9,13 +9,16 @@ import torch
 from torch import Tensor
 
 from course_lib.answers import Answer, AnswerFailed, Instance
-from course_lib.checker.densities import DRAWN as STEIN_DRAWN
-from course_lib.checker.densities import ERRORS, Density
+from course_lib.checker.densities import ERRORS, Density, dtype_of_log_prob
 from course_lib.checker.flows import Lacking, Make
 from course_lib.checker.probes import Draw
 
 Shape = tuple[int, int, int]
-PROPOSED, WIDER, OFF = 12_000, 1.35, 0.08
+PROPOSED, COVERING, WIDER, OFF = 3000, 800, 1.35, 0.1
+STEIN_DRAWN = 1500
+QUIETER = (
+    0.4  # each number of a convolution is a sum over nine pixels: what moves a linear layer a little is much for it
+)
 
 
 class FlatInstance:
@@ -42,7 +45,10 @@ class FlatInstance:
         return self._instance.parameters()
 
     def set_parameters(self, values: dict[str, Tensor]) -> None:
-        self._instance.set_parameters(values)
+        old = self._instance.parameters()
+        self._instance.set_parameters(
+            {name: old[name].detach() + QUIETER * (value - old[name].detach()) for name, value in values.items()}
+        )
 
 
 class FlatAnswer:
@@ -60,7 +66,31 @@ def flat(lacking: Lacking) -> Lacking:
     return lambda answer, draw: lacking(FlatAnswer(answer), draw)  # type: ignore[arg-type]
 
 
-def density(answer: Answer, draw: Draw, args: tuple[Any, ...], scale: float = 0.1) -> Density:
+def follows_dtype(make: Make) -> Lacking:
+    """Float32 in, float32 out; float64 after ``.double()``; shapes are looked at elsewhere."""
+
+    def lacking(answer: Answer, draw: Draw) -> str | None:
+        try:
+            return flat(dtype_of_log_prob(make))(answer, draw)
+        except AnswerFailed as failed:
+            if failed.kind == "type":
+                return None
+            raise
+
+    return lacking
+
+
+def once(lacking: Lacking) -> Lacking:
+    """Ask what takes long in one of the settings that are looked at."""
+    return lambda answer, draw: lacking(answer, draw) if draw.sizes.batch == 2 else None
+
+
+def has_parameters(make: Make) -> Lacking:
+    """Something is learned."""
+    return lambda answer, draw: None if FlatAnswer(answer).construct(*make(draw)).parameters() else ""
+
+
+def density(answer: Answer, draw: Draw, args: tuple[Any, ...], scale: float = 0.25) -> Density:
     """Return a density of images whose parameters have been moved, as one of points."""
     return Density(FlatAnswer(answer), draw, args, scale)  # type: ignore[arg-type]
 
@@ -69,8 +99,8 @@ def does_not_integrate(make: Make) -> Lacking:
     """The mean of p(x) / q(x) over draws of a Gaussian q, a little wider than the samples, is 1."""
 
     def lacking(answer: Answer, draw: Draw) -> str | None:
-        of = density(answer, draw, make(draw), scale=0.07)
-        own = of.sample(3000, 1)
+        of = density(answer, draw, make(draw), scale=0.2)
+        own = of.sample(COVERING, 1)
         cover = WIDER * torch.cov(own.T) + 1e-6 * torch.eye(of.dim, dtype=own.dtype)
         proposal = torch.distributions.MultivariateNormal(own.mean(0), cover)
         torch.manual_seed(0)

@@ -15,6 +15,7 @@ NAMES = (
     *(f"07_{letter}" for letter in "abc"),
     *(f"08_{letter}" for letter in "abcde"),
     *("09_a", "09_b", "09_c", "10_a", "10_b", "10_c"),
+    *("11_a", "11_b", "11_c", "11_d"),
 )
 
 

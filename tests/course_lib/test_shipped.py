@@ -11,6 +11,7 @@ import torch
 from course_lib import shipped
 from course_lib.compared_models import MODELS_FILE
 from course_lib.data import GALLERY_FILE, DataError, load_images
+from course_lib.digit_flow import FLOW_FILE
 from course_lib.digit_model import MODEL_FILE, load_digit_model
 from course_lib.explorers.conditional_and_convolutional_vaes import COMPLETION_FILE
 from course_lib.patients import PATIENTS_FILE, PATIENTS_FILES, load_patient
@@ -21,6 +22,7 @@ KILOBYTES = {
     MODEL_FILE: 600,
     GALLERY_FILE: 200,
     COMPLETION_FILE: 700,
+    FLOW_FILE: 250,
     MODELS_FILE: 1500,
     **dict.fromkeys(PATIENTS_FILES, 60),
 }

@@ -148,7 +148,7 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "y alone",
-            "You return y alone: (y, log_det) is asked for. Forgetting it is the classic that makes bits/dim too good to be true.",
+            "You return y alone: (y, log_det) is asked for. Without it bits/dim are counted against the wrong unit.",
             lambda x, alpha: torch.logit(_into(x, alpha)),
         ),
     ),

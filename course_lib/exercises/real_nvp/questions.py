@@ -33,12 +33,13 @@ BRIDGES = Question(
 )
 
 _BUGS = {
-    "the mask never alternates": "Then half of the pixels would stay as the prior drew them: look whether neighbouring pixels of the samples belong together.",
-    "the scale is left out of the log-det": "Then nothing would be paid for squeezing z: look at what the objective does, and at the spread of the z that "
-    "digits have.",
-    "the logit's log-det is left out": "Then the training would be a healthy one, and the number alone wrong: look at the samples, and at what the "
-    "number says.",
-    "the levels are counted wrongly": "Then the number alone would be wrong, by a constant: look what an untrained model gets, and a uniform one.",
+    "the mask never alternates": "Then half of the pixels would be kept by every coupling of a scale: look whether neighbouring pixels of the samples "
+    "belong together, and at the spread of z.",
+    "the scale is left out of the log-det": "Then nothing would be paid for shrinking z: look at the spread of the z that digits have.",
+    "the logit's log-det is left out": "Then the training would be a healthy one, and the number alone wrong, by what the logit stretches: look at the "
+    "samples, and at which number a uniform model gets.",
+    "the levels are counted wrongly": "Then the training would be a healthy one, and the number alone wrong, by the same constant for every model: look "
+    "at the samples, and at which number a uniform model gets.",
 }
 
 
@@ -67,12 +68,12 @@ DIAGNOSIS_B = _diagnosis(
 DIAGNOSIS_C = _diagnosis(
     "c",
     "the logit's log-det is left out",
-    "The samples are those of a healthy model: the training is the same, for the missing term does not depend on the parameters. The number is "
-    "off by what the logit stretches, several bits for every pixel; too good to be true.",
+    "The samples are those of a healthy model, and the training is the same: the missing term does not depend on the parameters. But the number counts "
+    "densities of y as if they were of x. The logit stretches everywhere, so it is several bits too high, and so is a uniform model's.",
 )
 DIAGNOSIS_D = _diagnosis(
     "d",
     "the levels are counted wrongly",
-    "A healthy model, and its number lower by a constant: the pixels have 256 levels, 8 bits, and the number was counted as if they had fewer. The "
-    "test by a uniform model would have found it.",
+    "A healthy model, and its number too good to be true, by the two bits by which a uniform model's is off: it was counted against 64 grey values, "
+    "and the pixels have 256.",
 )
