@@ -93,7 +93,7 @@ trade_off = Explorer(
     draw_trade_off,
     {
         "first": Choice("first model", "VAE", _models),
-        "second": Choice("second model", "Real-NVP", _models),
+        "second": Choice("second model", "Real-NVP", dict(reversed(_models.items()))),
         "measure": Choice("measure", BITS, {name: name for name in (*HISTOGRAMS, *BARS)}),
     },
 )

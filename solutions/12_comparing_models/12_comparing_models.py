@@ -365,7 +365,9 @@ alarm, kinds = using("detection"), kinds_of_images()
 asked = {"VAE": {kind: measured()[f"VAE/{kind}"] for kind in kinds}}
 with torch.no_grad():
     for name, flow in (("NICE", nice), ("Real-NVP", real_nvp)):
-        asked[name] = {kind: of_flow(flow, images, noise_for(images), 256, 0.05) for kind, images in kinds.items()}
+        asked[name] = {}
+        for kind, images in kinds.items():
+            asked[name][kind] = of_flow(flow, images, noise_for(images), 256, 0.05)
 for kind in list(kinds)[1:]:
     shares = {name: float(alarm(of["digits"], of[kind])) for name, of in asked.items()}
     print(f"{kind}:", ", ".join(f"{name} {share:.2f}" for name, share in shares.items()))
