@@ -119,49 +119,54 @@ def power_law(sizes: Tensor, costs: Tensor, size: float) -> tuple[Tensor, Tensor
     return exponent, (y.mean() + exponent * (math.log(size) - x.mean())).exp()
 
 
-def cost_of_step(
-    model: nn.Module, objective: Callable[[Tensor], Tensor], x: Tensor, rounds: int = 2
-) -> tuple[float, int]:
+def core_seconds(work: Callable[[], object], rounds: int = 3) -> float:
+    """Return the seconds of one core that some work takes, the quickest of several rounds: much the same on a busy machine."""
+    threads, taken = torch.get_num_threads(), []
+    torch.set_num_threads(1)
+    try:
+        for _ in range(rounds):
+            began = time.thread_time()
+            work()
+            taken.append(time.thread_time() - began)
+    finally:
+        torch.set_num_threads(threads)
+    return min(taken)
+
+
+def cost_of_step(model: nn.Module, objective: Callable[[Tensor], Tensor], x: Tensor) -> tuple[float, int]:
     """Measure a step of training without the optimizer's: forward and backward pass of a batch.
 
     Args:
         model: its parameters are not counted among what is kept.
         objective: maps x to one number for each data point, ``(batch,)``.
         x: ``(batch, ...)``.
-        rounds: of which the quickest counts.
 
     Returns:
-        Seconds, and bytes that the forward pass keeps for the backward pass.
+        Seconds of one core, and bytes that the forward pass keeps for the backward pass.
     """
     weights = list(model.parameters())
     own = {parameter.untyped_storage().data_ptr() for parameter in weights}
-    kept: dict[int, int] = {}
-    living: list[Tensor] = []
+    kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-            living.append(tensor)  # so that no address is used twice
+        if tensor.untyped_storage().data_ptr() not in own:
+            kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
+
+    def step() -> None:
+        loss = -objective(x).mean()
+        torch.autograd.grad(loss, weights, allow_unused=True)
 
     asked = [parameter.requires_grad for parameter in weights]
     for parameter in weights:
         parameter.requires_grad_()
-    taken = []
     try:
-        for _ in range(rounds):
-            kept.clear()
-            living.clear()
-            began = time.perf_counter()
-            with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-                loss = -objective(x).mean()
-            torch.autograd.grad(loss, weights, allow_unused=True)
-            taken.append(time.perf_counter() - began)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            step()
+        return core_seconds(step, rounds=2), sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
     finally:
         for parameter, was in zip(weights, asked, strict=True):
             parameter.requires_grad_(was)
-    return min(taken), sum(kept.values())
 
 
 class GreyEncoder(Encoder):
