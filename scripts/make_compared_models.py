@@ -34,7 +34,7 @@ from course_lib.comparing import LogitVAE, flow_bits_per_dim, vae_bits_per_dim
 from course_lib.data import load_images
 from course_lib.digit_flow import ALPHA, LEVELS, PIXELS
 from course_lib.nice import NICE, dequantize
-from course_lib.real_nvp import logit_transform, logit_transform_inverse
+from course_lib.real_nvp import bits_per_dim, logit_transform, logit_transform_inverse
 
 BATCH, WARM_UP, SEED, TESTED, SAMPLES, SHOWN = 200, 100, 0, 2000, 50, 16
 VAE_STEPS, VAE_RATE = 18_000, 2e-3
@@ -146,6 +146,27 @@ def vae_bits(vae: LogitVAE, pixels: Tensor, samples: int) -> tuple[Tensor, Tenso
     return elbo, iwae
 
 
+class Everything:
+    """Every image equally likely, as a density of logits."""
+
+    def log_prob(self, y: Tensor) -> Tensor:
+        return logit_transform_inverse(y, ALPHA)[1]
+
+
+def reports(pixels: Tensor) -> dict[str, Tensor]:
+    """Return mean bits/dim as three pipelines with one bug each give them: of the Real-NVP, and where every image is equally likely."""
+    noise, told = noise_for(pixels), {}
+    for model, flow in (("Real-NVP", FLOWS["Real-NVP"]()), ("uniform", Everything())):
+        x, _ = dequantize(pixels, noise, LEVELS)
+        y, _ = logit_transform(x, ALPHA)
+        right = flow_bits_per_dim(flow, pixels, noise, LEVELS, ALPHA).mean()
+        levels_twice = right + math.log2(LEVELS)
+        without_logit = bits_per_dim(flow.log_prob(y), PIXELS, LEVELS).mean()
+        same_noise = flow_bits_per_dim(flow, pixels, torch.full_like(noise, 0.5), LEVELS, ALPHA).mean()
+        told[f"reports/{model}"] = torch.stack([without_logit, same_noise, levels_twice])
+    return told
+
+
 @torch.no_grad()
 def made_measurements() -> shipped.Shipped:
     start, arrays = time.monotonic(), {}
@@ -163,7 +184,9 @@ def made_measurements() -> shipped.Shipped:
         drawn = model.sample(SHOWN, torch.Generator().manual_seed(3))
         grey = logit_transform_inverse(drawn, ALPHA)[0].clamp(0, 1)
         arrays[f"{name}/samples"] = (255 * grey).round().byte()
-    figures = {f"{name} (bits/dim)": values.mean().item() for name, values in arrays.items() if "samples" not in name}
+    arrays |= reports(kinds["digits"])
+    averaged = [name for name in arrays if "samples" not in name and "reports" not in name]
+    figures = {f"{name} (bits/dim)": arrays[name].mean().item() for name in averaged}
     recipe = "bits/dim of the first 500 test digits, and of images unlike them, under the VAE, NICE and the Real-NVP of notebook 11"
     return shipped.Shipped(arrays, recipe, 2, time.monotonic() - start, figures)
 

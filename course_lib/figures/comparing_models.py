@@ -146,6 +146,7 @@ def growth(
             axis.text(size, there * (size / at) ** exponent * 1.5, f"{end} ", ha="right", va="bottom", fontsize=9)
         axis.set_xscale("log")
         axis.set_yscale("log")
+        axis.set_ylim(top=6 * there * (max(ends.values()) / at) ** exponent)
         label(axis, f"grows with the power {exponent:.2f}", "values in one image", name)
     words = "; ".join(
         f"{name}: power {exponent:.2f}, so "
@@ -187,7 +188,7 @@ def unlike_images(bits: Mapping[str, Mapping[str, Tensor]], examples: Tensor) ->
         axis.set_yticks(range(len(kinds)), [""] * len(kinds))
         axis.set_ylim(len(kinds) - 0.5, -0.5)
         usual, blank = (of_kind[kind].median().item() for kind in (kinds[0], "blank"))
-        label(axis, f"{name}: blank {blank:.2f}, a digit {usual:.2f}", "bits/dim", "")
+        label(axis, f"{name}: blank {blank:.2f}, a digit {usual:.2f}", "bits/dim, cut at 50", "")
     fewest = {name: min(of_kind, key=lambda kind: of_kind[kind].median().item()) for name, of_kind in bits.items()}
     words = "; ".join(
         f"{name}: " + ", ".join(f"{kind} {values.median():.2f}" for kind, values in of_kind.items())
@@ -254,15 +255,3 @@ def _meant(choice: str | None, numbers: Mapping[str, float]) -> str | None:
     return next(
         (name for name in sorted(numbers, key=len, reverse=True) if f" {name}" in said or said.startswith(name)), None
     )
-
-
-def drawn(samples: Mapping[str, Tensor]) -> Picture:
-    """Draw samples of each model below one another, grey values in [0, 1], ``(n, 784)`` each."""
-    number = min(len(images) for images in samples.values())
-    pictures = torch.cat([(255 * images[:number].clamp(0, 1)).round().byte() for images in samples.values()])
-    figure, (axis,) = new_figure(width=9.0, height=0.62 * len(samples) + 0.9)
-    draw_images(axis, pictures.view(-1, 28, 28), columns=number)
-    axis.set_yticks([30 * i + 14 for i in range(len(samples))], list(samples))
-    axis.set_title("Fewer bits, or better strokes: two orders", loc="left", fontsize=10.5)
-    axis.set_xlabel("samples, as they came")
-    return Picture(figure, f"Rows of samples: {', '.join(samples)}.")

@@ -148,6 +148,16 @@ def test_what_was_measured_is_of_every_kind_and_model():
     assert torch.equal(noise_for(kinds["black"]), noise_for(kinds["blank"]))
 
 
+def test_the_reports_show_what_their_bugs_do():
+    told, right = measured(), measured()["Real-NVP/digits"].mean()
+    without_logit, same_noise, levels_twice = told["reports/Real-NVP"]
+    assert without_logit > right + 1
+    assert same_noise < right - 0.3, "too good to be true"
+    assert levels_twice == pytest.approx(right + 8)
+    torch.testing.assert_close(told["reports/uniform"][1:], torch.tensor([8.0, 16.0]), atol=1e-4, rtol=0)
+    assert not 7 < told["reports/uniform"][0] < 9
+
+
 @pytest.mark.parametrize("load", [load_vae, load_nice, load_real_nvp])
 def test_a_shipped_model_draws_logits(load):
     drawn = load().sample(3, torch.Generator().manual_seed(0))

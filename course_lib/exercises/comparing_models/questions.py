@@ -18,6 +18,44 @@ LUCK = Question(
     correct="these numbers do not tell",
 )
 
+_BUGS = {
+    "the levels are counted twice": "Then the uniform density would not come out at 8 bits/dim: by how much would it be off?",
+    "the logit's log-determinant is missing": "Then the number of the uniform density would depend on where the pixels lie, and would be no "
+    "round one. Look at it.",
+    "every pixel gets the same noise": "The uniform density does not mind which noise there is. Would it come out right, then?",
+    "nats are taken for bits": "Then the part of log p(x) is too small by log 2 only, and the uniform density, where log p(x) is 0, comes out at 8. "
+    "Would the digits come out so?",
+}
+
+
+def _diagnosis(letter: str, correct: str, why: str) -> Question:
+    return Question(
+        name=f"diagnosis_12_{letter}",
+        points=1,
+        text="Which bug does this pipeline have?",
+        options={**_BUGS, correct: why},
+        correct=correct,
+    )
+
+
+REPORT_A = _diagnosis(
+    "a",
+    "the logit's log-determinant is missing",
+    "A uniform density with bits that are no round number: what is missing depends on the image, and that is the log-determinant of the "
+    "logit, in which every pixel has its own term.",
+)
+REPORT_B = _diagnosis(
+    "b",
+    "every pixel gets the same noise",
+    "The uniform density passes, so the log-determinants and the unit are right. But the digits are cheaper than under the same model with noise: data that "
+    "lie in the middle of their cells, always, are likelier than data spread over them, and no file becomes shorter by it.",
+)
+REPORT_C = _diagnosis(
+    "c",
+    "the levels are counted twice",
+    "8 bits too many for both, which is log2(256): once by the dequantization's log-determinant, once by bits_per_dim.",
+)
+
 UNLIKE = Question(
     name="unlike_prediction",
     points=1,
