@@ -59,6 +59,7 @@ def shipped_digit_flow() -> shipped.Shipped:
 def load_digit_flow() -> ImageRealNVP:
     """Return the trained model, in evaluation mode, on the CPU: of logits ``(batch, 1, 28, 28)``.
 
+    >>> import torch
     >>> flow = load_digit_flow()
     >>> to_grey(flow.sample(2, torch.Generator().manual_seed(0), temperature=0.8)).shape
     torch.Size([2, 28, 28])
