@@ -65,8 +65,7 @@ def _histograms(axis: Axes, measure: str, first: str, second: str) -> str:
             if len(other) <= FEW:
                 axis.plot(other, [-12 - 14 * row] * len(other), "x", color=colour, ms=6)
             else:
-                filled = {"histtype": "stepfilled", "alpha": 0.3, "color": colour}
-                axis.hist(other.numpy(), bins=BINS, range=(LOW, HIGH), **filled)
+                axis.hist(other.numpy(), bins=BINS, range=(LOW, HIGH), histtype="stepfilled", alpha=0.3, color=colour)
         told.append(words)
     axis.axhline(0, color=BLACK, lw=0.8)
     axis.set_xlim(LOW, HIGH)

@@ -520,13 +520,13 @@ steps = {
 training = {name: cost_of_step(models[name], step, y[:100])[0] / 100 for name, step in steps.items()}
 trained = {name: shipped_models()[name].seconds for name in ("VAE", "NICE")}
 trained["Real-NVP"] = shipped_digit_flow().seconds
-print("          bits/dim  parameters  latents   trained  ms of training    ms to draw")
-print("                                        beforehand  for each digit  a digit")
+print("           bits/dim  parameters  latents  trained  ms a digit,  ms a digit,")
+print("                                          for      to train on  to draw")
 for name, model in models.items():
     count, latents = sum(p.numel() for p in model.parameters()), 24 if name == "VAE" else 784
     most = "≤" if name == "VAE" else " "
-    print(f"{name:9} {most}{bits[name].mean():7.2f}  {count:10,}  {latents:7}", end="")
-    print(f"  {trained[name]:6.0f} s  {1e3 * training[name]:14.2f}  {1e3 * drawing[name]:12.3f}")
+    print(f"{name:9} {most}{bits[name].mean():8.2f}  {count:10,}  {latents:7}", end="")
+    print(f"  {trained[name]:5.0f} s  {1e3 * training[name]:11.2f}  {1e3 * drawing[name]:11.3f}")
 
 # %% exercise="exact_line"
 # "+ can get exact probabilities/likelihoods". Of one test digit, what did you get?

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from course_lib import checks
 from course_lib.checker.certificate import FILE, LEARNED, certificate, keep
 from course_lib.checker.report import Report, Summary
 from course_lib.checks import TOPICS
@@ -70,6 +71,16 @@ def test_a_folder_that_cannot_be_written_to_is_no_reason_to_fail(copies):
     (copies / FILE).mkdir()
     keep(HERE, found(2), copies / HERE)
     assert not certificate(HERE, TOPIC_NAMES, copies / HERE).found
+
+
+def test_a_summary_that_a_person_runs_leaves_its_points_and_a_programs_does_not(copies, monkeypatch):
+    monkeypatch.chdir(copies / HERE)
+    checks.summary(HERE)
+    assert not (copies / FILE).exists()
+    monkeypatch.setattr(checks, "somebody_is_there", lambda: True)
+    checks.summary(HERE)
+    assert json.loads((copies / FILE).read_text())[HERE]["earned"] == 0
+    assert checks.certificate().found[HERE].total == sum(exercise.points for exercise in TOPICS[HERE])
 
 
 def test_every_notebook_has_its_line():
