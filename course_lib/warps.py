@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from course_lib.distributions import LOG_2PI
+
 # What a layer may say of its log-det: the truth, or how lies come about. The numbers are those of ``Warp.told``.
 HONEST = (1.0, 1.0, 0.0, 0.0)
 LIES = (
@@ -60,6 +62,15 @@ class Warp(nn.Module):
         logs = logs + torch.linalg.slogdet(self.W).logabsdet / z.shape[-1]
         own = factor * (logs.sum(-1) + (last - 1) * logs[..., -1])
         return own + shared * (own.mean() - own)
+
+
+class WarpedNormal(Warp):
+    """The density of ``x = f(z)`` for z ~ N(0, I) and f a :class:`Warp`: a flow to ask for its log-density alone."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return log p(x), ``(...,)``, nats, for ``x (..., dim)``."""
+        z, log_det = self.inverse(x)
+        return -0.5 * (z**2 + LOG_2PI).sum(-1) + log_det
 
 
 def say(layer: Warp, lie: str) -> Warp:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from course_lib.explorers.amortized_inference import amortization
+from course_lib.explorers.comparing_models import trade_off
 from course_lib.explorers.conditional_and_convolutional_vaes import completion
 from course_lib.explorers.explorer import Explorer
 from course_lib.explorers.jensen_entropy_kl import bound, entropy, jensen
@@ -33,4 +34,5 @@ EXPLORERS: dict[str, Explorer] = {
     "couplings": couplings,
     "affine": affine,
     "moons_by_layers": moons_by_layers,
+    "trade_off": trade_off,
 }

@@ -46,6 +46,10 @@ def summary(topic):
     """The grader adds up the points."""
 
 
+def certificate(topic=None):
+    """Nobody prints a page while a submission is graded."""
+
+
 def using(name, *, topic=None):
     """Demonstrations are not graded."""
 

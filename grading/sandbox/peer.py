@@ -18,9 +18,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 from torch.nn import Module, Parameter
 
+from grading.sandbox.lent_modules import LentModule, kind_of
 from grading.sandbox.recipes import build
 from grading.sandbox.replies import gradients, raised
 from grading.sandbox.wire import Reader, WireError, Writer, receive, send
@@ -211,8 +211,7 @@ class Peer:
             if message.get("grad") is True:
                 leaves.extend(parameter for parameter in parameters.values() if parameter.requires_grad)
             plain = build(recipe) if self.takes_optimizers else None  # the grader builds nothing for a submission
-            kind = LentFlow if hasattr(plain, "inverse") else LentModule
-            return kind(self._proxy(reference, name), parameters, plain)
+            return kind_of(plain)(self._proxy(reference, name), parameters, plain)
 
         reader = Reader(payload, on_tensor, self._proxy, on_module, self.takes_optimizers)
         args = reader.value(message.get("args"))
@@ -291,54 +290,6 @@ class Peer:
 
         call_back.__name__ = call_back.__qualname__ = name
         return call_back
-
-
-class LentModule(Module):
-    """A module whose parameters are here, and whose forward is computed on the other side, or here if it is plain.
-
-    Args:
-        forward: computes it on the other side, from the parameters' values and the inputs.
-        plain: the module without weights, where it is made of plain layers.
-    """
-
-    def __init__(
-        self, forward: Callable[..., Any], parameters: dict[str, Parameter], plain: Module | None = None
-    ) -> None:
-        super().__init__()
-        self._forward = forward
-        self._plain = (plain,)  # in a tuple, so that its weights are not taken for this module's
-        for name, parameter in parameters.items():
-            owner: Module = self
-            *path, last = name.split(".")
-            for part in path:
-                if part not in dict(owner.named_children()):
-                    owner.add_module(part, Module())
-                owner = owner.get_submodule(part)
-            owner.register_parameter(last, parameter)
-
-    def forward(self, *args: Any) -> Any:
-        if self._plain[0] is not None:
-            return functional_call(self._plain[0], dict(self.named_parameters()), args)
-        return self._forward(*self.parameters(), *args)
-
-
-class LentFlow(LentModule):
-    """A module that is plain and has an inverse, which is computed here too."""
-
-    def inverse(self, *args: Any) -> Any:
-        own: dict[str, Any] = {f"flow.{name}": parameter for name, parameter in self.named_parameters()}
-        return functional_call(_Inverse(self._plain[0]), own, args)
-
-
-class _Inverse(Module):
-    """A flow's inverse as the forward of a module."""
-
-    def __init__(self, flow: Any) -> None:
-        super().__init__()
-        self.flow = flow
-
-    def forward(self, *args: Any) -> Any:
-        return self.flow.inverse(*args)
 
 
 def _follow_module(module: Module, values: Any) -> None:

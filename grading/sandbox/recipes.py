@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import nn
 
-from course_lib.warps import Warp
+from course_lib.warps import Warp, WarpedNormal
 
+WARPS = {kind.__name__: kind for kind in (Warp, WarpedNormal)}
 LAYERS = ("Tanh", "ReLU", "Sigmoid", "Softplus", "Identity")
 DEEPEST, LONGEST, WIDEST = 4, 64, 1024
 
@@ -21,8 +22,8 @@ def recipe_of(module: nn.Module) -> Any:
     if type(module) is nn.Sequential:
         parts = [recipe_of(part) for part in module]
         return None if None in parts else ["Sequential", parts]
-    if type(module) is Warp:
-        return ["Warp", module.b.numel()]
+    if isinstance(module, Warp) and type(module) in WARPS.values():
+        return [type(module).__name__, module.b.numel()]
     name = type(module).__name__
     plain = name in LAYERS and type(module) is getattr(nn, name) and repr(module) == repr(getattr(nn, name)())
     return [name] if plain else None
@@ -36,8 +37,8 @@ def build(recipe: Any, depth: int = 0) -> nn.Module | None:
         case ["Sequential", list(parts)] if depth < DEEPEST and len(parts) <= LONGEST:
             built = [build(part, depth + 1) for part in parts]
             return None if None in built else nn.Sequential(*(part for part in built if part is not None))
-        case ["Warp", int(dim)] if 1 <= dim <= WIDEST:
-            return Warp(dim, device="meta")
+        case [str(name), int(dim)] if name in WARPS and 1 <= dim <= WIDEST:
+            return WARPS[name](dim, device="meta")
         case [str(name)] if name in LAYERS:
             module: nn.Module = getattr(nn, name)()
             return module

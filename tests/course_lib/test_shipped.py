@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from course_lib import shipped
+from course_lib.compared_models import MODELS_FILE
 from course_lib.data import GALLERY_FILE, DataError, load_images
 from course_lib.digit_flow import FLOW_FILE
 from course_lib.digit_model import MODEL_FILE, load_digit_model
@@ -24,6 +25,7 @@ KILOBYTES = {
     MOONS_FILE: 60,
     GALLERY_FILE: 200,
     COMPLETION_FILE: 700,
+    MODELS_FILE: 1500,
     **dict.fromkeys(PATIENTS_FILES, 60),
 }
 shipped_files = pytest.mark.parametrize("path", KILOBYTES, ids=lambda path: path.stem)

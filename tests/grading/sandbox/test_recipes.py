@@ -62,7 +62,7 @@ PARTS = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-2, 9)
-    | st.sampled_from([*LAYERS, "Linear", "Sequential", "Bilinear", "Warp", "eval"]),
+    | st.sampled_from([*LAYERS, "Linear", "Sequential", "Bilinear", "Warp", "WarpedNormal", "eval"]),
     lambda parts: st.lists(parts, max_size=5),
     max_leaves=20,
 )
