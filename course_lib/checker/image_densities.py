@@ -14,8 +14,8 @@ from course_lib.checker.flows import Lacking, Make
 from course_lib.checker.probes import Draw
 
 Shape = tuple[int, int, int]
-PROPOSED, COVERING, WIDER, OFF = 3000, 800, 1.35, 0.1
-STEIN_DRAWN = 1500
+PROPOSED, COVERING, WIDER, OFF = 2000, 600, 1.35, 0.1
+STEIN_DRAWN = 1200
 QUIETER = (
     0.4  # each number of a convolution is a sum over nine pixels: what moves a linear layer a little is much for it
 )
