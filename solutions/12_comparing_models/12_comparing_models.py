@@ -493,7 +493,7 @@ for name, cost in costs.items():
 figures.growth(sizes, costs, lines, ends)
 
 # %% [markdown]
-# Memory grows with the values in proportion; seconds a little more slowly, because small images still pay for calling every layer. Not the network is too large, which has the same
+# Memory grows with the values in proportion, and seconds nearly so. Not the network is too large, which has the same
 # 73,000 parameters throughout, but what passes through it: every coupling holds an image of full size, and the backward pass wants all of them. (That an invertible layer could recompute its input on the way back, and keep nothing, is one of the ideas that came after.) A VAE pays for pixels in its first and
 # last layers only; between them stand as many numbers as one likes.
 #
