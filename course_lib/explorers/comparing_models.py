@@ -44,6 +44,7 @@ def _bars(axis: Axes, measure: str, first: str, second: str) -> str:
         axis.barh(row, numbers[name], color=colour, height=0.5)
         axis.text(numbers[name], row, f" {numbers[name]:,.0f}", va="center", fontsize=9)
     axis.set_xlim(0, 1.3 * max(numbers.values()))
+    axis.set_xticks([0])  # the bars carry their numbers
     axis.set_ylim(1.6, -0.6)
     axis.set_yticks([0, 1], ["first", "second"])
     label(axis, f"{first} {numbers[first]:,.0f}, {second} {numbers[second]:,.0f}", measure, "model")

@@ -275,7 +275,8 @@ figures.on_one_scale(bits, vae_elbo)
 # %% tags=["show", "nbval-check-output"]
 reports = zip("abc", measured()["reports/Real-NVP"], measured()["reports/uniform"], strict=True)
 for letter, digits, uniform in reports:
-    print(f"report {letter}: Real-NVP {digits:.1f}, every image equally likely {uniform:.1f} bits/dim")
+    print(f"report {letter}: Real-NVP {digits:.1f} bits/dim, ", end="")
+    print(f"every image equally likely {uniform:.1f}")
 
 # %% exercise="diagnosis_12_a"
 # Which bug does the pipeline of report a have?
@@ -493,7 +494,7 @@ for name, cost in costs.items():
 figures.growth(sizes, costs, lines, ends)
 
 # %% [markdown]
-# Memory grows with the values in proportion; seconds a little more slowly, because small images still pay for calling every layer. Not the network is too large, which has the same
+# Memory grows with the values in proportion, and seconds nearly so. Not the network is too large, which has the same
 # 73,000 parameters throughout, but what passes through it: every coupling holds an image of full size, and the backward pass wants all of them. (That an invertible layer could recompute its input on the way back, and keep nothing, is one of the ideas that came after.) A VAE pays for pixels in its first and
 # last layers only; between them stand as many numbers as one likes.
 #
@@ -517,7 +518,9 @@ steps = {
     "NICE": nice.log_prob,
     "Real-NVP": real_nvp.log_prob,
 }
-training = {name: cost_of_step(models[name], step, y[:100])[0] / 100 for name, step in steps.items()}
+training = {}
+for name, step in steps.items():
+    training[name] = cost_of_step(models[name], step, y[:100])[0] / 100
 trained = {name: shipped_models()[name].seconds for name in ("VAE", "NICE")}
 trained["Real-NVP"] = shipped_digit_flow().seconds
 print("           bits/dim  parameters  latents  trained  ms a digit,  ms a digit,")
@@ -578,7 +581,8 @@ dimension_line = "3,145,728"
 
 # %% tags=["show", "varies"]
 means = {name: values.mean().item() for name, values in bits.items()}
-exact = f"exact: {means['Real-NVP']:.2f} and {means['NICE']:.2f} bits/dim; VAE: at most {means['VAE']:.2f}"
+exact = f"exact: {means['Real-NVP']:.2f} and {means['NICE']:.2f} bits/dim; "
+exact += f"VAE: at most {means['VAE']:.2f}"
 bound = f"the ELBO lacks {784 * math.log(2) * lacking:.0f} nats a digit, as far as K = 5,000 shows"
 dearer = training["Real-NVP"] / training["VAE"]
 slower = drawing["Real-NVP"] / drawing["VAE"]
@@ -586,8 +590,14 @@ memory = float(law(sizes, megabytes, ends["1024 × 1024 × 3"])[1])
 numbers = {
     "exact_line": ("+ can get exact probabilities", exact),
     "bound_line": ("+ no need for lower bounds", bound),
-    "simple_line": ("+ conceptually simpler (perhaps)", f"one map; each digit {dearer:.0f} times as dear to train on"),
-    "special_line": ("− requires special architecture", f"couplings only; drawing takes {slower:.0f} times as long"),
+    "simple_line": (
+        "+ conceptually simpler (perhaps)",
+        f"one map; each digit {dearer:.0f} times as dear to train on",
+    ),
+    "special_line": (
+        "− requires special architecture",
+        f"couplings only; drawing takes {slower:.0f} times as long",
+    ),
     "dimension_line": (
         "− Z must have same dimensionality as X",
         f"784 to 24; 1024 × 1024 × 3: {memory / 1e3:.0f} GB kept for each image",
@@ -642,15 +652,12 @@ for kind in ("blank", "clothes", "mirrored"):
     let_through["more"].append((of[kind] <= high).float().mean())
     inside = (of[kind] <= high) & (of[kind] >= low)
     let_through["more or fewer"].append(inside.float().mean())
-megabyte = 784 * 1e6 / 8 / 1e6
+sizes_of_code = {"VAE": 24, "NICE": 784, "Real-NVP": 784}
+needed = {**means, "VAE": vae_elbo.mean().item()}  # what bits-back coding reaches is the ELBO
 jobs = {
-    "MB for a million digits": {
-        "VAE": megabyte * vae_elbo.mean().item(),
-        "NICE": megabyte * means["NICE"],
-        "Real-NVP": megabyte * means["Real-NVP"],
-    },
-    "% of unusual images let through": {rule: 100 * sum(shares).item() / 3 for rule, shares in let_through.items()},
-    "MB for two million codes": {"VAE": 2 * 24 * 4.0, "NICE": 2 * 784 * 4.0, "Real-NVP": 2 * 784 * 4.0},
+    "MB for a million digits": {name: 784 / 8 * needed[name] for name in models},
+    "% of unusual images let through": {r: 100 / 3 * sum(s).item() for r, s in let_through.items()},
+    "MB for two million codes": {name: 2 * 4.0 * size for name, size in sizes_of_code.items()},
 }
 chosen = (compress_choice, unusual_choice, codes_choice)
 choices = dict(zip(jobs, chosen, strict=True))
