@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from course_lib.data import ASSETS
 from course_lib.figures.diagrams import Diagram
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, Picture, draw_images, label, new_figure
 from course_lib.shipped import load_gallery
 
+OTHER_DATA_FILE = ASSETS / "nice_other_data.npz"  # made by scripts/make_other_data.py
 PUBLISHED = 1980.50  # nats, MNIST: Dinh, Krueger and Bengio 2015, section 5.1
 STYLES = ((BLUE, "o", "-"), (RED, "s", "--"), (GREEN, "^", ":"), (PURPLE, "D", "-."))
 
