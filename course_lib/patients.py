@@ -15,11 +15,13 @@ from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, RED, Picture, draw_imag
 
 PATIENTS_FILE = ASSETS / "patients.npz"
 FLOW_PATIENTS_FILE, FLOWS_FILE = ASSETS / "patients_09.npz", ASSETS / "patients_10.npz"
+IMAGE_FLOWS_FILE = ASSETS / "patients_11.npz"
 PATIENTS_FILES = (
     PATIENTS_FILE,
     *(ASSETS / f"patients_{notebook}.npz" for notebook in ("07", "08")),
     FLOW_PATIENTS_FILE,
     FLOWS_FILE,
+    IMAGE_FLOWS_FILE,
 )
 PLANE_REACH, PLANE_CELLS = 3.0, 96  # of the densities in the plane
 
@@ -57,6 +59,9 @@ class Patient:
             "likelihood_of_y": "E[log p(y|x, z)], as trained (nats)",
             "kl_given_x": "D_KL(q‖p(z|x)) (nats)",
             "log_beta": "log₁₀ β",
+            "bits": "bits/dim, as reported",
+            "spread_of_z": "spread of z of digits",
+            "uniform": "bits/dim of a uniform model",
         }
         ends = []
         for axis, (name, values), colour in zip(axes, curves.items(), (BLUE, ORANGE, GREEN), strict=False):
@@ -87,6 +92,7 @@ class Patient:
         shown = {
             "03": "eight training images",
             "07": "eight test images; of each row below, the upper half is given",
+            "11": "eight test digits and sixteen draws at temperature 0.8",
             "10": "eight test images and sixteen draws; below 0 white, above 1 black",
         }
         axis.set_xlabel(shown.get(self.name[:2], "eight test images"))

@@ -18,6 +18,8 @@ from course_lib.checker.probes import Draw
 
 POINTS, DRAWN, SETTINGS = 7, 6000, 6
 REACH, CELLS = 60.0, 320  # the plane as far as a logistic's tails matter, after moderate shifts and scales
+# The variance of log p(z) for each dimension: of the standard normal, and of the standard logistic.
+OF_PRIORS, CLOSE = (0.5, 4 - math.pi**2 / 3), 0.15
 ERRORS = 5.5  # standard errors beyond which a mean is called another one; some 50 means are looked at
 
 
@@ -260,11 +262,25 @@ def dtype_of_log_prob(make: Make) -> Lacking:
                 try:
                     (value, *_) = tensors_from(instance.call(method, *given))
                 except AnswerFailed as failed:
-                    if failed.kind == "raised" and "dtype" in failed.says:
+                    if failed.kind == "raised" and ("dtype" in failed.says or "Input type" in failed.says):
                         return failed.says
                     raise
                 if value.dtype != points.dtype:
                     return f"With parameters in {points.dtype}, {method} gives {value.dtype}."
         return None
+
+    return lacking
+
+
+def same_volume_everywhere(make: Make, drawn: int = 4000, scale: float = 0.5) -> Lacking:
+    """Where the log-det is one constant, log p(x) of samples varies exactly as log p(z) does."""
+
+    def lacking(answer: Answer, draw: Draw) -> str | None:
+        for setting in range(SETTINGS):
+            density = Density(answer, draw, make(draw), scale)
+            spread = density.log_prob(density.sample(drawn, setting)).var().item()
+            if all(abs(spread / (each * density.dim) - 1) > CLOSE for each in OF_PRIORS):
+                return None
+        return ""
 
     return lacking

@@ -10,6 +10,7 @@ from course_lib.explorers.latent_variable_models import monte_carlo
 from course_lib.explorers.nice import couplings
 from course_lib.explorers.normalizing_flows import stretching, through_layers
 from course_lib.explorers.policy_gradient_vs_reparameterization import gradients
+from course_lib.explorers.real_nvp import affine, moons_by_layers
 from course_lib.explorers.start_here import underflow
 from course_lib.explorers.vaes_in_practice import weight
 from course_lib.explorers.variational_autoencoder import plane
@@ -30,4 +31,6 @@ EXPLORERS: dict[str, Explorer] = {
     "stretching": stretching,
     "through_layers": through_layers,
     "couplings": couplings,
+    "affine": affine,
+    "moons_by_layers": moons_by_layers,
 }

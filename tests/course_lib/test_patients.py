@@ -15,6 +15,7 @@ NAMES = (
     *(f"07_{letter}" for letter in "abc"),
     *(f"08_{letter}" for letter in "abcde"),
     *("09_a", "09_b", "09_c", "10_a", "10_b", "10_c"),
+    *("11_a", "11_b", "11_c", "11_d"),
 )
 
 
@@ -59,6 +60,13 @@ def test_the_patients_show_what_their_questions_say():
     assert runaway["size"][-1] > 1000
     assert load_patient("10_c").curves["objective"][-1] > 1700
     assert load_patient("10_c").curves["size"][-1] > 5 * load_patient("10_a").curves["size"][-1]
+    never, unpaid, unlogged, levels = (load_patient(f"11_{letter}").curves for letter in "abcd")
+    assert never["bits"][-1] > 4
+    assert unpaid["spread_of_z"][-1] < 0.02
+    assert [round(c["uniform"][-1].item(), 2) for c in (never, unpaid, levels)] == [8, 8, 6]
+    assert unlogged["uniform"][-1] > 11
+    assert levels["bits"][-1] < 1 < 5 < unlogged["bits"][-1]
+    torch.testing.assert_close(unlogged["spread_of_z"], levels["spread_of_z"])  # the same training
 
 
 def neighbours_agree(images):
