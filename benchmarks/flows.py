@@ -1,6 +1,6 @@
 """A training step and sampling of the course's NICE and Real-NVP against FrEIA, nflows, normflows and zuko, and the floor.
 
-The same couplings (DIM entries, halves, HIDDEN × 2 units with ReLU, COUPLINGS of them), the same batch and optimiser,
+The same couplings (DIM entries, halves, HIDDEN × 2 units with tanh, COUPLINGS of them, z ~ N(0, I)), the same batch and optimiser,
 interleaved in one run; medians of short rounds, ratios to the fastest of the others. The others are not among the course's dependencies:
 install them into a folder of their own (`pip install --no-deps --target PEERS FrEIA nflows normflows zuko scipy multipledispatch`)
 and add it to PYTHONPATH; who is not there is left out, and said so.
@@ -23,8 +23,9 @@ import typer
 from rich.console import Console
 from torch import Tensor, nn
 
-from course_lib.nice import NICE
-from course_lib.real_nvp import RealNVP
+from course_lib.flows import Composition, flow_log_prob, sample_flow, standard_normal_log_prob
+from course_lib.nice import AdditiveCoupling
+from course_lib.real_nvp import AffineCoupling
 from grading.course import ROOT
 
 DIM, HIDDEN, COUPLINGS, BATCH = 784, 500, 4, 200
@@ -68,7 +69,7 @@ def floor(outputs: int) -> Step:
 def network(outputs: int) -> nn.Sequential:
     half = DIM // 2
     return nn.Sequential(
-        nn.Linear(half, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, outputs * half)
+        nn.Linear(half, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, outputs * half)
     )
 
 
@@ -96,7 +97,7 @@ def freia_model() -> tuple[Callable[[Tensor], Tensor], Callable[[], Tensor], Any
         model.append(
             GLOWCouplingBlock,
             subnet_constructor=lambda inward, outward: nn.Sequential(
-                nn.Linear(inward, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, outward)
+                nn.Linear(inward, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, outward)
             ),
         )
 
@@ -132,7 +133,7 @@ def zuko_model(additive: bool) -> tuple[Callable[[Tensor], Tensor], Callable[[],
     """Return the same in zuko, whose NICE has affine couplings: additive ones are built of its general class."""
     import zuko
 
-    sizes = {"hidden_features": (HIDDEN, HIDDEN)}
+    sizes: dict[str, Any] = {"hidden_features": (HIDDEN, HIDDEN), "activation": nn.Tanh}
     masks = [torch.arange(DIM) % 2 == i % 2 for i in range(COUPLINGS)]
     how: dict[str, Any] = {"univariate": zuko.transforms.AdditiveTransform, "shapes": [()]} if additive else {}
     layers = [zuko.flows.coupling.GeneralCouplingTransform(DIM, mask=mask, **how, **sizes) for mask in masks]
@@ -158,9 +159,14 @@ PEERS: dict[str, dict[str, Callable[[], Built]]] = {
 def contenders(kind: str) -> dict[str, tuple[Step, Step | None]]:
     """Return for each model of a kind its training step and its sampling; the first is ours, the second the floor."""
     generator = torch.Generator().manual_seed(1)
-    ours = {"NICE": NICE, "Real-NVP": RealNVP}[kind](DIM, HIDDEN, COUPLINGS)
+    coupling = {"NICE": AdditiveCoupling, "Real-NVP": AffineCoupling}[kind]
+    # Without the scaling at the end, which the others have not.
+    ours = Composition([coupling(DIM, HIDDEN, bool(i % 2)) for i in range(COUPLINGS)])
     made: dict[str, tuple[Step, Step | None]] = {
-        "ours": (trained(ours.log_prob, ours.parameters()), lambda: ours.sample(BATCH, generator)),
+        "ours": (
+            trained(lambda x: flow_log_prob(ours, x, standard_normal_log_prob), ours.parameters()),
+            lambda: sample_flow(ours, BATCH, DIM, generator),
+        ),
         "matrix products alone": (floor(1 if kind == "NICE" else 2), None),
     }
     for name, build in PEERS[kind].items():
