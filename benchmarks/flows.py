@@ -1,8 +1,9 @@
-"""A training step and sampling of the course's NICE and Real-NVP against normflows and FrEIA, and the floor.
+"""A training step and sampling of the course's NICE and Real-NVP against FrEIA, nflows, normflows and zuko, and the floor.
 
-The same couplings (DIM entries, halves, HIDDEN × 2 units with ReLU, COUPLINGS of them), the same batch and optimiser,
-interleaved in one run; medians of short rounds. The others are not among the course's dependencies:
-install them beside it (`pip install --no-deps normflows FrEIA`); who is not there is left out, and said so.
+The same couplings (DIM entries, halves, HIDDEN × 2 units with tanh, COUPLINGS of them, z ~ N(0, I)), the same batch and optimiser,
+interleaved in one run; medians of short rounds, ratios to the fastest of the others. The others are not among the course's dependencies:
+install them into a folder of their own (`pip install --no-deps --target PEERS FrEIA nflows normflows zuko scipy multipledispatch`)
+and add it to PYTHONPATH; who is not there is left out, and said so.
 
     python -m benchmarks.flows               # some minutes on two cores
     python -m benchmarks.flows --readme      # and writes the table into README.md
@@ -22,12 +23,13 @@ import typer
 from rich.console import Console
 from torch import Tensor, nn
 
-from course_lib.nice import NICE
-from course_lib.real_nvp import RealNVP
+from course_lib.flows import Composition, flow_log_prob, sample_flow, standard_normal_log_prob
+from course_lib.nice import AdditiveCoupling
+from course_lib.real_nvp import AffineCoupling
 from grading.course import ROOT
 
 DIM, HIDDEN, COUPLINGS, BATCH = 784, 500, 4, 200
-ROUNDS, STEPS = 15, 4
+ROUNDS, STEPS = 15, 2
 START, END = "<!-- benchmarks.flows -->", "<!-- end flows -->"
 Step = Callable[[], object]
 console = Console()
@@ -67,7 +69,7 @@ def floor(outputs: int) -> Step:
 def network(outputs: int) -> nn.Sequential:
     half = DIM // 2
     return nn.Sequential(
-        nn.Linear(half, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, outputs * half)
+        nn.Linear(half, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, outputs * half)
     )
 
 
@@ -95,7 +97,7 @@ def freia_model() -> tuple[Callable[[Tensor], Tensor], Callable[[], Tensor], Any
         model.append(
             GLOWCouplingBlock,
             subnet_constructor=lambda inward, outward: nn.Sequential(
-                nn.Linear(inward, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, outward)
+                nn.Linear(inward, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, outward)
             ),
         )
 
@@ -106,23 +108,73 @@ def freia_model() -> tuple[Callable[[Tensor], Tensor], Callable[[], Tensor], Any
     return log_prob, lambda: model(torch.randn(BATCH, DIM), rev=True)[0], model.parameters()
 
 
-PEERS = {"normflows": normflows_model, "FrEIA": freia_model}
+def nflows_model(additive: bool) -> tuple[Callable[[Tensor], Tensor], Callable[[], Tensor], Any]:
+    """Return the same in nflows, affine or additive."""
+    from nflows.distributions import StandardNormal
+    from nflows.flows import Flow
+    from nflows.transforms import AdditiveCouplingTransform, AffineCouplingTransform, CompositeTransform
+
+    class Conditioner(nn.Module):
+        def __init__(self, outward: int) -> None:
+            super().__init__()
+            self.layers = network(outward // (DIM // 2))
+
+        def forward(self, kept: Tensor, context: Tensor | None = None) -> Tensor:
+            return self.layers(kept)
+
+    kind = AdditiveCouplingTransform if additive else AffineCouplingTransform
+    masks = [torch.arange(DIM) % 2 == i % 2 for i in range(COUPLINGS)]
+    layers = [kind(mask.int(), lambda inward, outward: Conditioner(outward)) for mask in masks]
+    model = Flow(CompositeTransform(layers), StandardNormal([DIM]))
+    return model.log_prob, lambda: model.sample(BATCH), model.parameters()
 
 
-def contenders() -> dict[str, tuple[Step, Step | None]]:
-    """Return for each model its training step and its sampling."""
-    made: dict[str, tuple[Step, Step | None]] = {}
+def zuko_model(additive: bool) -> tuple[Callable[[Tensor], Tensor], Callable[[], Tensor], Any]:
+    """Return the same in zuko, whose NICE has affine couplings: additive ones are built of its general class."""
+    import zuko
+
+    sizes: dict[str, Any] = {"hidden_features": (HIDDEN, HIDDEN), "activation": nn.Tanh}
+    masks = [torch.arange(DIM) % 2 == i % 2 for i in range(COUPLINGS)]
+    how: dict[str, Any] = {"univariate": zuko.transforms.AdditiveTransform, "shapes": [()]} if additive else {}
+    layers = [zuko.flows.coupling.GeneralCouplingTransform(DIM, mask=mask, **how, **sizes) for mask in masks]
+    base = zuko.lazy.UnconditionalDistribution(
+        zuko.distributions.DiagNormal, torch.zeros(DIM), torch.ones(DIM), buffer=True
+    )
+    model = zuko.flows.Flow(layers, base)
+    return lambda x: model().log_prob(x), lambda: model().sample((BATCH,)), model.parameters()
+
+
+Built = tuple[Callable[[Tensor], Tensor], Callable[[], Tensor], Any]
+PEERS: dict[str, dict[str, Callable[[], Built]]] = {
+    "NICE": {"nflows": lambda: nflows_model(True), "zuko": lambda: zuko_model(True)},
+    "Real-NVP": {
+        "FrEIA": freia_model,
+        "nflows": lambda: nflows_model(False),
+        "normflows": normflows_model,
+        "zuko": lambda: zuko_model(False),
+    },
+}
+
+
+def contenders(kind: str) -> dict[str, tuple[Step, Step | None]]:
+    """Return for each model of a kind its training step and its sampling; the first is ours, the second the floor."""
     generator = torch.Generator().manual_seed(1)
-    for name, model in (("NICE", NICE(DIM, HIDDEN, COUPLINGS)), ("Real-NVP", RealNVP(DIM, HIDDEN, COUPLINGS))):
-        made[name] = trained(model.log_prob, model.parameters()), lambda model=model: model.sample(BATCH, generator)
-        outputs = 1 if name == "NICE" else 2
-        made[f"matrix products of {name}"] = floor(outputs), None
-    for name, build in PEERS.items():
+    coupling = {"NICE": AdditiveCoupling, "Real-NVP": AffineCoupling}[kind]
+    # Without the scaling at the end, which the others have not.
+    ours = Composition([coupling(DIM, HIDDEN, bool(i % 2)) for i in range(COUPLINGS)])
+    made: dict[str, tuple[Step, Step | None]] = {
+        "ours": (
+            trained(lambda x: flow_log_prob(ours, x, standard_normal_log_prob), ours.parameters()),
+            lambda: sample_flow(ours, BATCH, DIM, generator),
+        ),
+        "matrix products alone": (floor(1 if kind == "NICE" else 2), None),
+    }
+    for name, build in PEERS[kind].items():
         if find_spec(name) is None:
             console.print(f"{name} is not installed: left out.")
             continue
         log_prob, sample, parameters = build()
-        made[f"{name}, affine"] = trained(log_prob, parameters), sample
+        made[name] = trained(log_prob, parameters), sample
     return made
 
 
@@ -140,20 +192,26 @@ def seconds_of(steps: dict[str, Step]) -> dict[str, float]:
 
 
 def table() -> str:
-    made = contenders()
-    training = seconds_of({name: train for name, (train, _) in made.items()})
-    with torch.no_grad():
-        sampling = seconds_of({name: sample for name, (_, sample) in made.items() if sample})
     rows = [
-        f"On cpu ({torch.get_num_threads()} threads), torch {torch.__version__}; {DIM} entries, {COUPLINGS} couplings of {HIDDEN} × 2, "
-        f"batch {BATCH}, Adam, median of {ROUNDS} rounds of {STEPS} steps:",
+        f"On cpu ({torch.get_num_threads()} threads), torch {torch.__version__.split('+')[0]}; {DIM} entries, {COUPLINGS} couplings of {HIDDEN} × 2 units, "
+        f"batch {BATCH}, Adam, median of {ROUNDS} rounds of {STEPS} steps; beside it the share of the fastest other's time:",
         "",
-        "| | training step | drawing a batch |",
-        "| --- | ---: | ---: |",
+        "| couplings | whose | training step | drawing a batch |",
+        "| --- | --- | ---: | ---: |",
     ]
-    for name, seconds in training.items():
-        drawn = f"{1e3 * sampling[name]:.1f} ms" if name in sampling else ""
-        rows.append(f"| {name} | {1e3 * seconds:.1f} ms | {drawn} |")
+    for kind in PEERS:
+        made = contenders(kind)
+        training = seconds_of({name: train for name, (train, _) in made.items()})
+        with torch.no_grad():
+            sampling = seconds_of({name: sample for name, (_, sample) in made.items() if sample})
+        columns = [training, sampling]
+        fastest = [min((c[n] for n in PEERS[kind] if n in c), default=float("nan")) for c in columns]
+        for name in made:
+            cells = [
+                f"{1e3 * c[name]:.1f} ms, {c[name] / best:.2f}" if name in c else ""
+                for c, best in zip(columns, fastest, strict=True)
+            ]
+            rows.append(f"| {'additive' if kind == 'NICE' else 'affine'} | {name} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
@@ -163,6 +221,8 @@ def main(readme: Annotated[bool, typer.Option(help="Write the table into README.
     if readme:
         path = ROOT / "README.md"
         whole = path.read_text(encoding="utf-8")
+        if START not in whole:
+            raise typer.BadParameter(f"README.md has no line {START}")
         pattern = re.compile(f"{re.escape(START)}.*?{re.escape(END)}", re.S)
         path.write_text(pattern.sub(lambda _: f"{START}\n{text}\n{END}", whole), encoding="utf-8")
 

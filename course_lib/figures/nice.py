@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from course_lib.data import ASSETS
 from course_lib.figures.diagrams import Diagram
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, Picture, draw_images, label, new_figure
-from course_lib.shipped import load_gallery
+from course_lib.shipped import Shipped, load_gallery
 
+OTHER_DATA_FILE = ASSETS / "nice_other_data.npz"  # made by scripts/make_other_data.py
 PUBLISHED = 1980.50  # nats, MNIST: Dinh, Krueger and Bengio 2015, section 5.1
 STYLES = ((BLUE, "o", "-"), (RED, "s", "--"), (GREEN, "^", ":"), (PURPLE, "D", "-."))
 
@@ -202,6 +204,64 @@ def beside_others(yours: float) -> Picture:
     )
     words = ", ".join(f"{name} {value:.0f}" for name, value in rows.items())
     return Picture(figure, f"Three bars of the mean log p(x) of test digits in nats: {words}.")
+
+
+def other_data(models: Mapping[str, Shipped]) -> Picture:
+    """Draw samples of the models of faces and of CIFAR-10, and how that of faces fared with people it had not seen."""
+    figure, (whole,) = new_figure(width=9.6, height=4.6)
+    whole.remove()
+    grid = figure.add_gridspec(2, 2, width_ratios=(1.5, 1.0))
+    for row, (name, title) in enumerate((("faces", "NICE of 600 faces"), ("CIFAR-10", "NICE of 50,000 photographs"))):
+        axis = figure.add_subplot(grid[row, 0])
+        samples = models[name].arrays["samples"][:16]
+        pictures = samples.unsqueeze(-1).expand(-1, -1, -1, 3) if samples.dim() == 3 else samples.permute(0, 2, 3, 1)
+        axis.imshow(_side_by_side(pictures, columns=8).numpy(), interpolation="nearest")
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.spines[:].set_visible(False)
+        label(axis, f"{title}: 16 samples, as they came", "below 0 drawn black, above 1 white", name)
+    axis = figure.add_subplot(grid[:, 1])
+    axis.spines[["top", "right"]].set_visible(False)
+    arrays = models["faces"].arrays
+    for name, (colour, marker, line) in zip(("training", "unseen"), STYLES, strict=False):
+        curve = arrays[name]
+        passes = range(1, len(curve) + 1)
+        axis.plot(passes, curve, color=colour, marker=marker, ls=line, markevery=5, ms=4, lw=1.5)
+    axis.text(
+        len(arrays["training"]),
+        arrays["training"][-1].item() + 60,
+        "faces it trains on",
+        color=BLUE,
+        ha="right",
+        fontsize=9,
+    )
+    axis.text(
+        len(arrays["unseen"]),
+        arrays["unseen"][-1].item() - 260,
+        "people it never saw",
+        color=RED,
+        ha="right",
+        fontsize=9,
+    )
+    label(axis, "Faces: learned by heart", "passes over the faces", "mean log p(x) (nats)")
+    best = 1 + int(arrays["unseen"].argmax())
+    return Picture(
+        figure,
+        "Left: 16 samples each of NICE trained on faces, grey and grainy, and on CIFAR-10, coloured clouds without things in them. Right: mean "
+        f"log p(x) over the passes: that of the faces it trains on rises to {arrays['training'][-1]:.0f} nats, that of people it never saw is "
+        f"highest after {best} passes, {arrays['unseen'].max():.0f} nats, and falls to {arrays['unseen'][-1]:.0f}.",
+    )
+
+
+def _side_by_side(pictures: Tensor, columns: int, gap: int = 2) -> Tensor:
+    """Return colour pictures, bytes ``(n, height, width, 3)``, as one of white gaps."""
+    n, height, width, _ = pictures.shape
+    rows = -(-n // columns)
+    canvas = pictures.new_full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255)
+    for i, picture in enumerate(pictures):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        canvas[top : top + height, left : left + width] = picture
+    return canvas
 
 
 def restored(rows: Mapping[str, Tensor]) -> Picture:

@@ -31,6 +31,7 @@ from course_lib.nice import (
     NICE,
     AdditiveCoupling,
     Scaling,
+    Whitening,
     additive_coupling_forward,
     additive_coupling_inverse,
     coupling_jacobian,
@@ -76,6 +77,7 @@ FLOWS = {
     "AffineCoupling": lambda: AffineCoupling(DIM, 7, swap=False),
     "AffineCoupling, swap": lambda: AffineCoupling(DIM, 7, swap=True),
     "Composition": lambda: Composition([Composition([ElementwiseAffine(DIM), LeakyReLU(0.5)]), Scaling(DIM)]),
+    "Whitening": lambda: Composition([Scaling(DIM), Whitening(torch.randn(50, DIM, dtype=torch.float64), 0.1)]),
     "NICE": lambda: NICE(DIM, 7, 3, hidden_layers=1),
     "RealNVP": lambda: RealNVP(DIM, 7, 3),
     "MaskedCoupling": lambda: Flattened(MaskedCoupling(checkerboard_mask(2, 4), 2, 3), (2, 2, 4)),
@@ -362,3 +364,18 @@ def test_the_examples_in_the_docstrings_run(module):
     result = doctest.testmod(importlib.import_module(f"course_lib.{module}"))
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_whitening_gives_every_direction_the_logistics_spread_and_leaves_the_floor():
+    x = torch.randn(4000, 3, dtype=torch.float64) @ torch.tensor([[1.0, 0.5, 0], [0, 2, 0], [0, 0.3, 0.2]]).double()
+    x = torch.cat([x, torch.full((len(x), 1), 2.0, dtype=torch.float64)], -1)
+    z, _ = Whitening(x, floor=0.01).inverse(x)
+    expected = torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.0], dtype=torch.float64)) * math.pi**2 / 3
+    torch.testing.assert_close(z.T.cov(), expected, atol=1e-8, rtol=0)
+    torch.testing.assert_close(z.mean(0), torch.zeros(4, dtype=torch.float64), atol=1e-8, rtol=0)
+
+
+@pytest.mark.parametrize(("x", "floor"), [(torch.ones(3), 0.1), (torch.ones(1, 3), 0.1), (torch.randn(5, 3), 0.0)])
+def test_whitening_refuses_what_it_cannot_be_fitted_to(x, floor):
+    with pytest.raises(ValueError, match="2 points or more, floor positive"):
+        Whitening(x, floor)

@@ -15,6 +15,7 @@ from course_lib.digit_flow import FLOW_FILE
 from course_lib.digit_model import MODEL_FILE, load_digit_model
 from course_lib.explorers.conditional_and_convolutional_vaes import COMPLETION_FILE
 from course_lib.explorers.real_nvp import MOONS_FILE
+from course_lib.figures.nice import OTHER_DATA_FILE
 from course_lib.patients import PATIENTS_FILE, PATIENTS_FILES, load_patient
 from course_lib.shipped import Shipped, load, load_gallery, save
 from course_lib.training import elbo_objective, mean_bound
@@ -26,6 +27,7 @@ KILOBYTES = {
     GALLERY_FILE: 200,
     COMPLETION_FILE: 700,
     MODELS_FILE: 1500,
+    OTHER_DATA_FILE: 200,
     **dict.fromkeys(PATIENTS_FILES, 60),
 }
 shipped_files = pytest.mark.parametrize("path", KILOBYTES, ids=lambda path: path.stem)

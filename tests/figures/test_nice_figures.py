@@ -7,6 +7,7 @@ import torch
 
 from course_lib.figures import nice as figures
 from course_lib.plots import shown_size
+from course_lib.shipped import load
 
 WIDEST = 900
 IMAGES = torch.rand(32, 784, generator=torch.Generator().manual_seed(0))
@@ -25,6 +26,7 @@ PICTURES = {
     "beginnings": lambda: figures.two_beginnings({"from zeros": [-2000.0, 100.0], "from the spread": [900.0, 1600.0]}),
     "samples": lambda: figures.samples({"from zeros": IMAGES, "from the spread": IMAGES}),
     "others": lambda: figures.beside_others(1700.0),
+    "other data": lambda: figures.other_data(load(figures.OTHER_DATA_FILE)),
     "restored": lambda: figures.restored({"given": IMAGES[:8], "filled in": IMAGES[:8], "as it was": IMAGES[:8]}),
 }
 
