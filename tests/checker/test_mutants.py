@@ -17,6 +17,7 @@ from course_lib.checker.review import review_exercise
 from course_lib.checks import TOPICS, review
 
 EXERCISES = [exercise for topic in TOPICS.values() for exercise in topic if isinstance(exercise, Exercise)]
+DECLARED = {m.says.lower() for exercise in EXERCISES for m in exercise.misconceptions}
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 softplus = torch.nn.functional.softplus
 
@@ -119,6 +120,8 @@ def test_what_is_infinite_is_said_to_be_and_explained_by_nothing_else():
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
 def test_a_sentence_speaks_of_quantities_and_holds_no_code(exercise):
     for mutant in mutants(exercise.reference, exercise.inputs):
+        if not DECLARED.isdisjoint((mutant.says.lower(), mutant.says.partition(": ")[2].lower())):
+            continue  # a misconception of the exercise that asks for the part; its author may name a function
         assert not re.search(r"=|\blambda\b|torch|\*|\w\.\w|\[|_part", mutant.says), mutant.says
         assert mutant.says.endswith((".", "!")), mutant.says
         assert "None" not in mutant.says, mutant.says
@@ -162,18 +165,12 @@ def test_the_first_number_that_is_not_finite_is_told_with_its_cause_and_line(ans
             "KL",
         ),
         (
-            "log_importance_weights",
-            lambda x, z, mu, log_sigma, decoder: (
-                -torch.nn.functional.binary_cross_entropy_with_logits(
-                    decoder(z), x.expand_as(decoder(z)), reduction="none"
-                ).mean(-1)
-                + Normal(0.0, 1.0).log_prob(z).sum(-1)
-                - Normal(mu, log_sigma.exp()).log_prob(z).sum(-1)
-            ),
-            "log-likelihood",
+            "per_point_elbo",
+            bound(entropy=lambda sigma: Normal(0.0, sigma).entropy().mean(-1)),
+            "entropy",
         ),
     ],
-    ids=["the KL's mean in the bound", "the likelihood's mean in the weights"],
+    ids=["the KL's mean in the bound", "the entropy's mean in the bound"],
 )
 def test_a_mistake_known_of_a_part_is_told_of_what_is_built_from_it(name, answer, says):
     report = review(name, answer)
