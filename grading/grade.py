@@ -19,9 +19,8 @@ from grading.intake.needed import additions, needed_by, split
 from grading.intake.reading import Handed, Unreadable, read_submission
 from grading.intake.repair import Repaired, Step, graded_names, imports_of, repair, template, unwrapped
 from grading.intake.suspicion import signs_in
-from grading.job import GRADED, INFRASTRUCTURE, NOT_GRADED, REFERENCE, REPAIRED, Job
+from grading.job import GRADED, INFRASTRUCTURE, NO_ROOM, NOT_GRADED, REFERENCE, REPAIRED, Job, no_room
 from grading.records.notebook import graded_notebook, summary
-from grading.records.store import NO_ROOM, no_room
 from grading.safe_text import safe_text
 from grading.sandbox.bubblewrap import SandboxError
 from grading.sandbox.host import Sandbox, Zygote

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from grading.sandbox.limits import Limits
@@ -10,6 +12,11 @@ from grading.sandbox.limits import Limits
 GRADED, REPAIRED, NOT_GRADED = "graded", "graded after repair", "not graded"
 INFRASTRUCTURE = "infrastructure"  # how the reason begins where it was not the submission's fault
 REFERENCE = "the course's own solution"  # the misconception of an answer that calls it
+NO_ROOM = {
+    errno.ENOSPC: "there is no space left",
+    errno.EDQUOT: "your quota is used up",
+    errno.EROFS: "it is read-only",
+}
 
 
 @dataclass(frozen=True)
@@ -36,3 +43,11 @@ class Job:
     show_hidden: bool = False
     problem: str | None = None
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def no_room(place: Path | str, error: OSError) -> str:
+    """Say that nothing can be written any more, and what to do."""
+    return (
+        f"{place} cannot be written: {NO_ROOM[error.errno or 0]}. Make room there, or let it be written, and give the same "
+        "command again: what was graded so far is kept."
+    )

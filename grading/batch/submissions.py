@@ -16,11 +16,11 @@ from course_lib.checks import find_exercise
 from grading.batch.cluster import calls_with, cluster_workers, grade_here, grade_with, local_workers
 from grading.course import ROOT, CourseError, find_topic
 from grading.intake.repair import graded_names
-from grading.job import INFRASTRUCTURE, NOT_GRADED, Job
+from grading.job import INFRASTRUCTURE, NO_ROOM, NOT_GRADED, Job, no_room
 from grading.records.digests import files_digest, machinery_digest, release_digest, tests_digests
 from grading.records.gradebook import Recorder, ensure_assignment, open_gradebook, read_timestamp
 from grading.records.pages import render
-from grading.records.store import NO_ROOM, Store, no_room, read_files, write_whole
+from grading.records.store import Store, read_files, write_whole
 from grading.release.build import nbgrader_config
 from grading.release.source import hidden_seed
 from grading.safe_text import safe, safe_name, safe_text

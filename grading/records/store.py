@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from grading.course import CourseError
+from grading.job import NO_ROOM, no_room
 from grading.safe_text import safe_name
 
 LINKED = "a link in the submission was not followed"
@@ -21,11 +22,6 @@ LARGEST_SUBMISSION = 200 << 20
 MOST_FILES = 10_000
 DEEPEST_FOLDER = 32
 LONGEST_FILE_NAME = 200  # bytes of a student's name, to which a file adds its own; file systems take 255 in all
-NO_ROOM = {
-    errno.ENOSPC: "there is no space left",
-    errno.EDQUOT: "your quota is used up",
-    errno.EROFS: "it is read-only",
-}
 
 
 class Store:
@@ -103,14 +99,6 @@ def write_whole(path: Path, content: bytes) -> None:
         if error.errno in NO_ROOM:
             raise CourseError(no_room(path.parent, error)) from None
         raise
-
-
-def no_room(place: Path | str, error: OSError) -> str:
-    """Say that nothing can be written any more, and what to do."""
-    return (
-        f"{place} cannot be written: {NO_ROOM[error.errno or 0]}. Make room there, or let it be written, and give the same "
-        "command again: what was graded so far is kept."
-    )
 
 
 def _read(path: Path) -> dict[str, Any] | None:

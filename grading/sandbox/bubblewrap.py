@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from grading.course import CourseError
@@ -179,5 +180,6 @@ class Walls:
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe:
-                pipe.close()
+                with suppress(OSError):  # what was not read on the other side
+                    pipe.close()
         self._process.wait()
