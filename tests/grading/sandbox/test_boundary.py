@@ -54,7 +54,7 @@ def behind_a_pipe(name: str, thing: Any) -> Iterator[RemoteAnswer]:
     server.start()
     peer = HostPeer(here, 64 << 20, lambda why: why)
     peer.name = name
-    peer.ask({"ask": "begin", "name": name, "again": False, "seconds": 20})
+    peer.ask({"ask": "begin", "name": name, "again": False, "own": False, "seconds": 20})
     try:
         yield RemoteAnswer(peer, name, 20)
     finally:

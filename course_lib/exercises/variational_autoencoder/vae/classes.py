@@ -102,6 +102,14 @@ class WithoutBiases(Plain):
         self.log_sigma = nn.Linear(hidden_dim, latent_dim, bias=False)
 
 
+class _OneHead(WithoutBiases):
+    """The width is made of mu: with nothing to tell the two apart, any KL could be right."""
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mu = self.mu(self.inner(x).relu())
+        return mu, -(mu**2)
+
+
 def _changed(**methods: Any) -> type:
     return type("VAE", (Plain,), methods)
 
@@ -186,4 +194,5 @@ WRONG_VAES: dict[str, type] = {
     "z not from the prior": _changed(
         noise=lambda self, n, generator: 3 * torch.rand(n, self.latent_dim, generator=generator)
     ),
+    "sigma cannot be told": _OneHead,
 }

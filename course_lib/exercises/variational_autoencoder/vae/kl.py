@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from course_lib.answers import Answer
 from course_lib.checker.probes import Draw
 from course_lib.distributions import kl_to_standard_normal
+from course_lib.exercises.variational_autoencoder.vae.by_data import MANY, Seen, seen, told
 from course_lib.exercises.variational_autoencoder.vae.model import (
     POINTS,
     Model,
@@ -33,6 +35,8 @@ def _without_heads(answer: Answer, draw: Draw) -> Tensor | None:
 
 def kl_sampled(answer: Answer, draw: Draw) -> str | None:
     """Whether the KL is estimated from the one sample, wholly or with the entropy in closed form (notebook 03's bound)."""
+    if told(answer, draw, lambda shown: bool((shown.kl[0] - shown.kl[1]).abs().max() > 1e-3)):
+        return "With a decoder that ignores z, yours changes with eps."
     model = Model(answer, draw)
     settings = settings_of(model)
     for heads in readings(model):
@@ -75,11 +79,23 @@ def kl_missing(answer: Answer, draw: Draw) -> str | None:
 
 
 def kl_averaged(answer: Answer, draw: Draw) -> str | None:
+    if told(answer, draw, lambda shown: _is(shown, 1 / MANY)):
+        return ""
     # Seven dimensions, so that a weight of one half or one third is not taken for it.
     return None if kl_is(Model(answer, draw, latent_dim=7), lambda kl, latent: kl / latent) is None else ""
 
 
+def _is(shown: Seen, weight: float) -> bool:
+    ratio = shown.ratio()
+    return ratio is not None and bool((ratio / weight - 1).abs().max() < 1e-3)
+
+
 def kl_weighted(answer: Answer, draw: Draw) -> str | None:
+    shown = seen(answer, draw)
+    if isinstance(shown, Seen):
+        ratio = shown.ratio()
+        weight = math.nan if ratio is None else ratio.mean().item()
+        return f"Yours is {weight:.3g} times the KL." if abs(weight - 1) > 1e-2 and _is(shown, weight) else None
     model = Model(answer, draw)
     settings = settings_of(model)
     for heads in readings(model)[:2]:
@@ -93,6 +109,13 @@ def kl_weighted(answer: Answer, draw: Draw) -> str | None:
 
 
 def kl_wrong(answer: Answer, draw: Draw) -> str | None:
+    shown = seen(answer, draw)
+    if isinstance(shown, Seen):
+        if shown.drawn_as_log or _other_width(shown):
+            return None
+        along = seen(answer, draw, 1)
+        lost = isinstance(along, Seen) and along.mu_found is False
+        return "" if lost or (shown.ratio() is not None and not shown.fits()) else None
     model = Model(answer, draw)
     if not readings(model) or kl_is(model, lambda kl, latent: kl):
         return None
@@ -123,10 +146,18 @@ def _recoded(answer: Answer, draw: Draw, scale: Callable[[Tensor], Tensor] | Non
     return close(results[0], results[1], scale=model.data_dim / 10)
 
 
+def _other_width(shown: Seen) -> bool:
+    return not shown.fits() and (shown.fits(2.0) or shown.fits(0.5))
+
+
 def drawn_as_log(answer: Answer, draw: Draw) -> str | None:
+    if told(answer, draw, lambda shown: shown.drawn_as_log):
+        return ""
     right = _recoded(answer, draw, None)
     return "" if right is False and _recoded(answer, draw, lambda width: width) else None
 
 
 def other_width(answer: Answer, draw: Draw) -> str | None:
+    if told(answer, draw, _other_width):
+        return ""
     return "" if _recoded(answer, draw, None) is False else None

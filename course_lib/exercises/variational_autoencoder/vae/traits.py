@@ -13,6 +13,7 @@ from course_lib.checker.exercise import Trait
 from course_lib.checker.networks import OWN_NOISE
 from course_lib.checker.probes import Draw
 from course_lib.distributions import kl_to_standard_normal
+from course_lib.exercises.variational_autoencoder.vae.by_data import Seen, seen
 from course_lib.exercises.variational_autoencoder.vae.kl import (
     drawn_as_log,
     kl_added,
@@ -139,6 +140,11 @@ def _reconstruction_term(answer: Answer, draw: Draw) -> str | None:
         return (
             "With all parameters zero every pixel has p = ½, and no image is likelier than another: in elbo some are."
         )
+    known = seen(answer, draw)
+    if isinstance(known, Seen):
+        mine, shown = known.likelihood, known.shown
+        fits = (mine - shown).abs().max().item() < 1e-4 * model.data_dim
+        return None if fits else f"At eps = 0 they are {mine[0].item():.3f} and {shown[0].item():.3f}."
     heads = kl_is(model, lambda kl, latent: kl)
     if heads is None:
         return None
@@ -186,6 +192,9 @@ def _gradient_off(answer: Answer, draw: Draw) -> str | None:
 
 def _not_the_prior(answer: Answer, draw: Draw) -> str | None:
     """With one latent dimension, compare the moments of samples with those of z ~ N(0, 1), decoded on a grid."""
+    shown = seen(answer, draw, 1)
+    if isinstance(shown, Seen):
+        return None if shown.prior is None or shown.prior < 6 else ""
     model = Model(answer, draw, latent_dim=1)
     heads = kl_is(model, lambda kl, latent: kl)
     if heads is None:
@@ -204,6 +213,13 @@ def _not_the_prior(answer: Answer, draw: Draw) -> str | None:
         if bool((off > 6 * spread / SAMPLES**0.5 + 0.02).any()):
             return f"Pixels differ from those of z ~ N(0, 1) by up to {off.max().item():.2f} on average."
     return None
+
+
+def _untold(answer: Answer, draw: Draw) -> str | None:
+    shown = seen(answer, draw)
+    if isinstance(shown, str):
+        return shown
+    return "" if shown is not None and shown.ratio() is None else None
 
 
 def _elbo_shape(model: Model) -> tuple[Tensor, tuple[int, ...]]:
@@ -347,5 +363,11 @@ VAE_TRAITS = (
         "z not from the prior",
         "Samples do not decode z ~ N(0, I): torch.randn, not torch.rand, without any mu or sigma.",
         _not_the_prior,
+    ),
+    Trait(
+        "sigma cannot be told",
+        "The check cannot tell mu and sigma of your encoder apart. Give each its own last layer with a bias, as nn.Linear "
+        "has by default, or one layer for both that is split in two.",
+        _untold,
     ),
 )
