@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from course_lib import shipped
+from course_lib.colour_images import CIFAR_FLOW_FILE
 from course_lib.data import GALLERY_FILE, DataError, load_images
 from course_lib.digit_flow import FLOW_FILE
 from course_lib.digit_model import MODEL_FILE, load_digit_model
@@ -26,6 +27,7 @@ KILOBYTES = {
     GALLERY_FILE: 200,
     COMPLETION_FILE: 700,
     OTHER_DATA_FILE: 200,
+    CIFAR_FLOW_FILE: 200,
     **dict.fromkeys(PATIENTS_FILES, 60),
 }
 shipped_files = pytest.mark.parametrize("path", KILOBYTES, ids=lambda path: path.stem)
