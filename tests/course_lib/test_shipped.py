@@ -10,6 +10,7 @@ import torch
 
 from course_lib import shipped
 from course_lib.compared_models import MODELS_FILE
+from course_lib.colour_images import CIFAR_FLOW_FILE
 from course_lib.data import GALLERY_FILE, DataError, load_images
 from course_lib.digit_flow import FLOW_FILE
 from course_lib.digit_model import MODEL_FILE, load_digit_model
@@ -28,6 +29,7 @@ KILOBYTES = {
     COMPLETION_FILE: 700,
     MODELS_FILE: 1500,
     OTHER_DATA_FILE: 200,
+    CIFAR_FLOW_FILE: 200,
     **dict.fromkeys(PATIENTS_FILES, 60),
 }
 shipped_files = pytest.mark.parametrize("path", KILOBYTES, ids=lambda path: path.stem)

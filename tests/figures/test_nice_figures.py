@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from course_lib.colour_images import CIFAR_FLOW_FILE
 from course_lib.figures import nice as figures
+from course_lib.figures.colour import real_nvp_of_photographs
 from course_lib.plots import shown_size
 from course_lib.shipped import load
 
@@ -27,6 +29,7 @@ PICTURES = {
     "samples": lambda: figures.samples({"from zeros": IMAGES, "from the spread": IMAGES}),
     "others": lambda: figures.beside_others(1700.0),
     "other data": lambda: figures.other_data(load(figures.OTHER_DATA_FILE)),
+    "photographs": lambda: real_nvp_of_photographs(load(CIFAR_FLOW_FILE)["Real-NVP of CIFAR-10"]),
     "restored": lambda: figures.restored({"given": IMAGES[:8], "filled in": IMAGES[:8], "as it was": IMAGES[:8]}),
 }
 
