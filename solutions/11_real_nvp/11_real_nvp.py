@@ -984,8 +984,8 @@ print(photographs_flow)
 real_nvp_of_photographs(photographs_flow)
 
 # %% [markdown]
-# The paper reaches 3.49 bits/dim with a far larger model and days of GPUs. The next cell goes on in that direction, with a GPU if there is one: set `WITH_CIFAR10 = True`, and the
-# 50,000 photographs are downloaded once (170 MB). On a CPU one pass takes the better part of an hour.
+# The paper reaches 3.49 bits/dim with a far larger model. The next cell goes on in that direction, with a GPU if there is one: set `WITH_CIFAR10 = True`, and the
+# 50,000 photographs are downloaded once (170 MB). On a CPU one pass takes some tens of minutes.
 
 # %% fold=true tags=["show"]
 # One pass over CIFAR-10, if you ask for it

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from course_lib import shipped
-from course_lib.compared_models import MODELS_FILE
 from course_lib.colour_images import CIFAR_FLOW_FILE
+from course_lib.compared_models import MODELS_FILE
 from course_lib.data import GALLERY_FILE, DataError, load_images
 from course_lib.digit_flow import FLOW_FILE
 from course_lib.digit_model import MODEL_FILE, load_digit_model
