@@ -176,7 +176,7 @@ def doctor() -> None:
     bad = 0
     for finding in examine():
         bad += finding.good is False
-        mark = "[green]✓[/green]" if finding.good else "[red]✗[/red]"
+        mark = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "•"}[finding.good]
         console.print(f"{mark} {finding.what}: {escape(finding.says)}", highlight=False)
     if bad:
         raise typer.Exit(1)

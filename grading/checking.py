@@ -66,7 +66,7 @@ class Checks:
             report = self._report(name, on_parts=True)
             if report["status"] == "right":
                 hidden = self._report(name, self._job.seeds[name], on_parts=True)
-                self.reports[name] = report if hidden["status"] == "right" else hidden
+                self.reports[name] = self._shown(report, hidden)
 
     def _stands_on_wrong_parts(self, name: str) -> bool:
         exercise = find_exercise(name, self._job.topic)
@@ -90,10 +90,17 @@ class Checks:
             # A later cell may have changed what the answer uses: it counts as it was at its check.
             with self._session.as_it_was(self._checked_at[name]):
                 hidden = self._report(name, self._job.seeds[name])
-        if hidden["status"] != "right":
-            self.reports[name] = hidden
-        self.reports[name]["seconds"] = round(seen["seconds"] + hidden["seconds"], 3)
-        self.reports[name]["memory_mb"] = max(seen["memory_mb"], hidden["memory_mb"])
+        self.reports[name] = self._shown(seen, hidden)
+
+    @staticmethod
+    def _shown(seen: dict[str, Any], hidden: dict[str, Any]) -> dict[str, Any]:
+        """Return what is told of an answer after its hidden inputs.
+
+        Seconds and memory stay those of the visible check: an answer could tell by them what it was given.
+        """
+        told = seen if hidden["status"] == "right" else hidden
+        of_seen = {key: seen[key] for key in ("seconds", "memory_mb")}
+        return {**told, **of_seen, "hidden_seconds": hidden["seconds"]}
 
     def _report(self, name: str, seed: int | None = None, on_parts: bool = False) -> dict[str, Any]:
         began = time.monotonic()
@@ -108,7 +115,9 @@ class Checks:
             sandbox = self._session.alive()
             report = self._review(sandbox, name, seed, on_parts)
         if sandbox is not None and sandbox.used_references and not report.passed:
-            names = " and ".join(f"`{full.rsplit('.', 1)[1]}`" for full in sorted(sandbox.used_references))
+            used = sorted(full.rsplit(".", 1)[1] for full in sandbox.used_references)
+            # After a hidden input, which ones it calls could tell of it.
+            names = " and ".join(f"`{one}`" for one in used) if seed is None else "solutions"
             says = REFERENCE_USED.format(names=names)
             report = Report(name, 0, report.max_points, "wrong", (says,), misconception=REFERENCE)
         if report.passed and self.alone:

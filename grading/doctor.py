@@ -16,8 +16,11 @@ from grading.grade import Bench
 from grading.job import Job
 from grading.records.gradebook import open_gradebook
 from grading.release.build import nbgrader_config
+from grading.sandbox import seccomp
 from grading.sandbox.bubblewrap import UNSAFE, SandboxError, own_user_namespace
+from grading.sandbox.cgroup import HOW, delegated
 from grading.sandbox.limits import Limits
+from grading.sandbox.syscalls import REFUSED, numbers
 
 GIGABYTES_PER_WORKER = 2
 
@@ -68,6 +71,25 @@ def _space(root: Path) -> Finding:
     return Finding("room", enough, says if enough else f"{says}: use fewer --workers, or free some disk")
 
 
+def _kernel() -> Iterator[Finding]:
+    """Say what limits system calls and memory on this machine."""
+    machine = platform.machine()
+    filtered = seccomp.is_known(machine)
+    yield Finding(
+        "system calls",
+        filtered,
+        f"filtered; {len(numbers(REFUSED, machine))} are refused by name, what is not listed does not exist"
+        if filtered
+        else f"not filtered: there is no list for {machine}; grade on x86-64 or aarch64",
+    )
+    base = delegated()
+    watched = (
+        "added up five times a second; system calls that go round it are refused, but the buffers of sockets and pipes are not "
+        f"counted. A control group (cgroup v2) counts those, too, where one is delegated: {HOW}"
+    )
+    yield Finding("memory", True if base else None, f"counted by the kernel, in {base}" if base else watched)
+
+
 def _sandbox() -> Iterator[Finding]:
     bench = Bench()
     began = time.monotonic()
@@ -84,6 +106,7 @@ def _sandbox() -> Iterator[Finding]:
     try:
         how = "a user namespace" if own_user_namespace() else "an unused user id"
         yield Finding("sandbox", True, f"a cell ran in {how}, {time.monotonic() - began:.1f} s after the start")
+        yield from _kernel()
         with tempfile.NamedTemporaryFile("w", dir=Path.home(), prefix=".doctor-") as secret:
             probes = {
                 "no network": "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=2)",
@@ -91,6 +114,7 @@ def _sandbox() -> Iterator[Finding]:
                 "no home directory": f"open({secret.name!r})",
                 "no grader": "from grading import grade",
                 "no checks": "from course_lib.checks import find_exercise",
+                "no namespaces": "import subprocess\nsubprocess.run(['unshare', '-Ur', 'true'], check=True)",
             }
             for what, probe in probes.items():
                 failed = sandbox.run(probe).error

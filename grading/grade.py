@@ -108,6 +108,7 @@ def _grade(job: Job, bench: Bench, result: dict[str, Any]) -> dict[str, Any]:
         "failed_lines": [list(line) for line in session.failed_lines()],
     }
     result["seconds"] = time.monotonic() - began
+    result["ran_seconds"] = read + submission.ran_seconds  # before the hidden inputs, of which it could tell
     notebook = graded_notebook(job, repaired, session.ran, reports, summary(result))
     result["notebook"] = nbformat.writes(notebook)
     phases["notebook"] = time.monotonic() - writing
@@ -162,6 +163,7 @@ class _Submission:
     """One submission's way through sandbox and checks."""
 
     def __init__(self, job: Job, bench: Bench, repaired: Repaired, files: dict[str, bytes]) -> None:
+        self._began, self.ran_seconds = time.monotonic(), 0.0
         self.steps = repaired.steps
         self.repairs = repaired.repairs
         self.names = [name for name in graded_names(job.topic) if job.only is None or name in job.only]
@@ -193,6 +195,7 @@ class _Submission:
                     if (here or several) and not self.checks.right(name):
                         self.checks.check(name, index)
             self.session.only_check()
+            self.ran_seconds = time.monotonic() - self._began
             for name in self.names:
                 late = self.repairs and not self.checks.right(name)
                 if late or name not in self.checks.reports:
@@ -265,7 +268,11 @@ class _Submission:
             for index, cell in self.session.ran
         ]
         took += [
-            {"seconds": report["seconds"], "cell": f'check("{name}")', "ended": report["misconception"] == ENDLESS}
+            {
+                "seconds": round(report["seconds"] + report.get("hidden_seconds", 0.0), 3),
+                "cell": f'check("{name}")',
+                "ended": report["misconception"] == ENDLESS,
+            }
             for name, report in self.checks.reports.items()
         ]
         return max(took, key=lambda one: one["seconds"], default=None)

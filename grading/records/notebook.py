@@ -86,7 +86,7 @@ def summary(result: dict[str, Any]) -> str:
         said += f"\n\nLines that failed where it was graded; they were skipped, and their cells went on:\n{failed}"
     return (
         f"## Graded: {earned} of {total} points\n\n| exercise | result | points | checked in | memory added |\n| :--- | :--- | ---: | ---: | ---: |\n{rows}\n\n"
-        f"The notebook ran in {result['seconds']:.1f} s and needed up to {result['memory_mb']:.0f} MB of memory, beyond the libraries.{said}"
+        f"The notebook ran in {result['ran_seconds']:.1f} s and needed up to {result['memory_mb']:.0f} MB of memory, beyond the libraries.{said}"
     )
 
 

@@ -173,7 +173,6 @@ class Walls:
             said = self._process.stderr.read().decode(errors="replace").strip()[-500:]
             self.close()
             raise SandboxError(f"bubblewrap could not set up a sandbox: {said or 'it said nothing'}")
-        self.namespace = os.stat(f"/proc/{self.pid}/ns/pid").st_ino
 
     def close(self) -> None:
         """Tear the sandbox down; whatever still runs in it is killed."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import resource
 import socket
 import sys
 import time
@@ -193,7 +192,6 @@ class Guest:
         for name in (
             "run",
             "files",
-            "memory",
             "begin",
             "reaches",
             "stand_in",
@@ -208,7 +206,7 @@ class Guest:
 
     def serve(self) -> None:
         """Serve until the grader closes the pipe."""
-        send(self.peer.pipe, {"re": "ok", "ready": True, "memory_mb": _peak_mb()}, b"", time.monotonic() + 10)
+        send(self.peer.pipe, {"re": "ok", "ready": True, "pid": os.getpid()}, b"", time.monotonic() + 10)
         while True:
             try:
                 self.peer.serve_next()
@@ -248,7 +246,6 @@ class Guest:
             "outputs": outputs.list,
             "failed_lines": self.shell.failed[:MOST_FAILURES],
             "seconds": time.monotonic() - began,
-            "memory_mb": _peak_mb(),
         }
         return reply, b""
 
@@ -270,7 +267,7 @@ class Guest:
             thing, found = self.shell.user_ns.get(name), name in self.shell.user_ns
         self._checked[name] = thing
         self.answer = LocalAnswer(name, thing, message["seconds"])
-        return {"re": "ok", "found": found, "switched": switched, "memory_mb": _peak_mb()}, b""
+        return {"re": "ok", "found": found, "switched": switched}, b""
 
     def serve_reaches(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         """Say which of some names the answer uses."""
@@ -281,9 +278,6 @@ class Guest:
         own = {name: _lent(*part) for name, part in message["parts"].items()}
         self.answer = self._answer().standing_in(own)
         return {"re": "ok"}, b""
-
-    def serve_memory(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-        return {"re": "ok", "memory_mb": _peak_mb()}, b""
 
     def serve_value(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         writer = Writer()
@@ -354,10 +348,6 @@ def _lent(module: str, name: str, source: str) -> Any:
     lent = ModuleType(module)
     exec(compile(source, f"{student_code.OURS[-1]}/lent.py", "exec"), vars(lent))
     return getattr(lent, name)
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _failed(failed: AnswerFailed) -> tuple[dict[str, Any], bytes]:

@@ -21,9 +21,11 @@ from grading.course import ROOT
 from grading.sandbox import replies
 from grading.sandbox.bubblewrap import START_SECONDS, SandboxError, Walls, own_user_namespace
 from grading.sandbox.call_graph import is_function, offered, withheld
+from grading.sandbox.cgroup import Group, delegated
 from grading.sandbox.course_view import write_view
 from grading.sandbox.library import FIRST_NUMBER, Library
 from grading.sandbox.limits import Limits
+from grading.sandbox.measure import Meter
 from grading.sandbox.peer import Handler, Raised
 from grading.sandbox.remote_answer import HostPeer, RemoteAnswer
 from grading.sandbox.wire import MEGABYTE, PeerGone, PeerSilent, WireError, receive
@@ -139,7 +141,10 @@ class Sandbox:
         self._lent: tuple[str, ...] = ()
         self._topic = topic
         self._begun_mb = 0.0
+        self._meter: Meter | None = None
         self._walls = None if unsafe else Walls(view, limits.disk_mb)
+        base = None if unsafe else delegated()
+        self._group = Group(base, limits) if base else None
         self._folder = tempfile.mkdtemp(prefix="unsafe-") if unsafe else None
         here, there = socket.socketpair()
         self._closed = threading.Event()
@@ -158,6 +163,7 @@ class Sandbox:
                     "limits": limits.as_dict(),
                     "course": str(view),
                     "folder": self._folder,
+                    "group": str(self._group.folder) if self._group else None,
                 },
                 there,
             )
@@ -168,7 +174,13 @@ class Sandbox:
         if reply.get("ready") is not True:
             self.close()
             raise SandboxError(f"no process could be started in the sandbox: {reply.get('text')}")
-        self._baseline_mb = replies.number(reply.get("memory_mb"))
+        proc = f"/proc/{self._walls.pid}/root/proc" if self._walls else "/proc"
+        try:
+            self._meter = Meter(proc, int(reply["pid"]))  # nothing of the student's has run yet
+        except OSError as error:
+            self.close()
+            raise SandboxError(f"the sandbox cannot be measured: {error}") from None
+        self._baseline_mb = self._peak_mb()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         if self._walls:
             self._watcher.start()
@@ -191,7 +203,7 @@ class Sandbox:
             return CellRun(outputs, time.monotonic() - began, error=raised.type_name)
         kept = replies.outputs(reply.get("outputs"), self.limits.output_kb * 1024)
         error = next((out["ename"] for out in kept if out["output_type"] == "error"), None)
-        memory = max(0.0, replies.number(reply.get("memory_mb")) - self._baseline_mb)
+        memory = max(0.0, self._peak_mb() - self._baseline_mb)
         lines = replies.failed_lines(reply.get("failed_lines"))
         return CellRun(kept, time.monotonic() - began, memory, error=error, failed_lines=lines)
 
@@ -217,7 +229,7 @@ class Sandbox:
         ask = {"ask": "begin", "name": name, "again": again, "own": own, "seconds": self.limits.answer_seconds}
         reply, _ = self.peer.ask(ask)
         self.switched = reply.get("switched") is True
-        self._begun_mb = replies.number(reply.get("memory_mb"))
+        self._begun_mb = self._peak_mb()
         if reply.get("found") is not True:
             return None
         return RemoteAnswer(self.peer, name, self.limits.answer_seconds + GRACE_SECONDS, self._lend)
@@ -226,12 +238,11 @@ class Sandbox:
         self._lent = parts
 
     def memory_mb(self) -> float:
-        """Return by how much the check that runs has raised the submission's memory, as its process says."""
-        try:
-            said = self.peer.ask({"ask": "memory"})[0].get("memory_mb")
-        except (AnswerFailed, Raised):
-            return 0.0
-        return max(0.0, replies.number(said) - self._begun_mb)
+        """Return by how much the check that runs has raised the most memory that the submission has had, seen from outside."""
+        return max(0.0, self._peak_mb() - self._begun_mb)
+
+    def _peak_mb(self) -> float:
+        return self._meter.peak_mb() if self._meter else 0.0
 
     def close(self) -> None:
         """End the submission's processes, all of them."""
@@ -239,12 +250,18 @@ class Sandbox:
         self.peer.pipe.close()
         if self._library:
             self._library.close()
+        if self._meter:
+            self._meter.close()
         if self._walls:
             self._walls.close()
+        if self._group:
+            self._group.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _lose(self, why: str) -> str:
+        if why == "gone" and self._group and self._group.ran_out:
+            why = "memory"
         self.lost = self.lost or why
         self._closed.set()
         if self._walls:
@@ -283,33 +300,13 @@ class Sandbox:
 
     def _watch(self) -> None:
         """End the sandbox when its processes together use more than they may."""
-        assert self._walls is not None
+        assert self._meter is not None
         baseline = None
         while not self._closed.wait(WATCH_SECONDS):
-            processes, threads, memory = usage(self._walls.namespace)
+            used = self._meter.usage()
             if baseline is None:
-                baseline = memory
-            if threads > 2 * self.limits.processes or processes > self.limits.processes:
+                baseline = used.memory
+            if used.threads > 2 * self.limits.processes or used.processes > self.limits.processes:
                 self._lose("processes")
-            elif memory > baseline + self.limits.memory_mb * MEGABYTE:
+            elif used.memory > baseline + self.limits.memory_mb * MEGABYTE:
                 self._lose("memory")
-
-
-def usage(namespace: int) -> tuple[int, int, int]:
-    """Return the number of processes and threads in a process namespace, and the bytes they hold."""
-    processes = threads = memory = 0
-    page = os.sysconf("SC_PAGE_SIZE")
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            if os.stat(f"/proc/{name}/ns/pid").st_ino != namespace:
-                continue
-            with open(f"/proc/{name}/statm") as file:
-                resident, shared = map(int, file.read().split()[1:3])
-            processes += 1
-            threads += len(os.listdir(f"/proc/{name}/task"))
-            memory += (resident - shared) * page
-        except OSError:
-            continue  # it ended meanwhile, or belongs to somebody else
-    return processes, threads, memory

@@ -39,7 +39,8 @@ def serve(control: socket.socket, shell: GuestShell) -> None:
     """Fork a guest for every request, until the grader closes the control pipe.
 
     A request is JSON with the pipe to the grader attached: ``pid`` of a process in the sandbox (null: none),
-    ``own_user`` whether the sandbox has a user namespace, ``uid`` to become, ``limits``, ``course``.
+    ``own_user`` whether the sandbox has a user namespace, ``uid`` to become, ``limits``, ``course``,
+    ``group`` of the kernel's that counts it (null: none).
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for guests
     while True:
@@ -74,6 +75,8 @@ def _guest(request: dict[str, object], pipe: socket.socket, shell: GuestShell) -
         limits = {str(name): int(value) for name, value in dict(request["limits"]).items()}  # type: ignore[call-overload]
         course = str(request["course"])
         if request["pid"] is not None:
+            if request["group"] is not None:
+                confine.enter_group(str(request["group"]))
             confine.join(int(str(request["pid"])), request["own_user"] is True)
             if os.fork() != 0:
                 os._exit(0)
@@ -85,7 +88,10 @@ def _guest(request: dict[str, object], pipe: socket.socket, shell: GuestShell) -
         confine.close_all_but([pipe.fileno()])
         confine.limit(limits)
         uid = request["uid"]
+        confine.own_keyring()
         confine.give_up_privileges(None if uid is None else int(str(uid)))
+        if request["pid"] is not None:
+            confine.filter_calls()
         enter(pipe, limits, shell, course)
     except PeerGone:
         pass

@@ -1,0 +1,77 @@
+"""What the processes of a sandbox use, read from outside: nothing here is what they say of themselves."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+
+KILOBYTE = 1024
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Of all processes of a sandbox together.
+
+    Attributes:
+        memory: bytes that are no file's: private pages, and those shared between processes, for each that has them.
+    """
+
+    processes: int = 0
+    threads: int = 0
+    memory: int = 0
+
+
+class Meter:
+    """Reads a sandbox's own ``/proc``, in which all of its processes stand and no others, however they hide.
+
+    Args:
+        proc: where its processes stand; for a sandbox whose first process is ``pid``, ``/proc/PID/root/proc``.
+        guest: the process that runs the cells, by its number there.
+    """
+
+    def __init__(self, proc: str, guest: int) -> None:
+        self._proc = os.open(proc, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._guest = guest
+        self._lock = threading.Lock()  # a closed file's number may be another file's soon
+
+    def close(self) -> None:
+        with self._lock:
+            if self._proc >= 0:
+                os.close(self._proc)
+            self._proc = -1
+
+    def usage(self) -> Usage:
+        with self._lock:
+            statuses = [status for number in self._numbers() if (status := self._status(number))]
+        return Usage(
+            len(statuses),
+            sum(status.get("Threads", 0) for status in statuses),
+            KILOBYTE * sum(status.get("RssAnon", 0) + status.get("RssShmem", 0) for status in statuses),
+        )
+
+    def peak_mb(self) -> float:
+        """Return the most memory that the guest has had, libraries included, MB; 0 when it has ended."""
+        with self._lock:
+            return self._status(self._guest).get("VmHWM", 0) / KILOBYTE
+
+    def _numbers(self) -> list[int]:
+        with suppress(OSError):  # the sandbox has ended
+            return [int(name) for name in os.listdir(self._proc) if name.isdigit()] if self._proc >= 0 else []
+        return []
+
+    def _status(self, number: int) -> dict[str, int]:
+        """Return what ``status`` counts, in its own units; empty for a process that has ended."""
+        with suppress(OSError):
+            if self._proc < 0:
+                return {}
+            file = os.open(f"{number}/status", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
+            try:
+                text = os.read(file, 1 << 14).decode(errors="replace")
+            finally:
+                os.close(file)
+            rows = (line.partition(":") for line in text.splitlines())
+            words = {key: value.split() for key, _, value in rows if key != "Name"}
+            return {key: int(value[0]) for key, value in words.items() if value and value[0].isdigit()}
+        return {}
