@@ -53,12 +53,13 @@ def _bars(axis: Axes, measure: str, first: str, second: str) -> str:
 
 def _histograms(axis: Axes, measure: str, first: str, second: str) -> str:
     kind, told = HISTOGRAMS[measure], []
-    for row, (name, colour, line) in enumerate(((first, BLUE, "-"), (second, RED, "--"))):
+    drawn = ((first, BLUE, "-", "solid"), (second, RED, "--", "dashed"))
+    for row, (name, colour, line, called) in enumerate(drawn):
         digits = measured()[f"{name}/digits"]
         axis.hist(
             digits.clamp(LOW, HIGH).numpy(), bins=BINS, range=(LOW, HIGH), histtype="step", ec=colour, ls=line, lw=1.6
         )
-        words = f"{name} {digits.median():.2f}"
+        words = f"{name} ({called}) {digits.median():.2f}"
         if kind is not None:
             other = measured()[f"{name}/{kind}"]
             words += f", {kind} {other.median():.3g}"
@@ -70,7 +71,7 @@ def _histograms(axis: Axes, measure: str, first: str, second: str) -> str:
         told.append(words)
     axis.axhline(0, color=BLACK, lw=0.8)
     axis.set_xlim(LOW, HIGH)
-    axis.set_ylim(-40, 170)
+    axis.set_ylim(0 if kind is None else -40, 170)
     axis.set_yticks([0, 50, 100, 150])
     label(axis, "; ".join(told), f"bits/dim, less is better; over {HIGH:g} drawn there", "images")
     return f"{measure}, medians: {'; '.join(told)}."

@@ -858,7 +858,7 @@ figures.image_rows(rows, title, below)
 # A flow has a $z$ for every image, exactly: no encoder, no inference. Two digits have two $z$; between them lies a way, and every point on it decodes.
 
 # %% tags=["show", "varies"]
-pairs = [(0, 1), (2, 3), (4, 7)]
+pairs, labels = [(0, 1), (2, 3), (4, 7)], load_images("test").labels.tolist()
 way = torch.linspace(0, 1, 9)
 rows = {}
 with torch.no_grad():
@@ -866,9 +866,9 @@ with torch.no_grad():
     z, _ = shipped.inverse(y)
     for one, other in pairs:
         between = torch.stack([(1 - t) * z[one] + t * z[other] for t in way])
-        rows[f"{one} to {other}, in z"] = to_grey(shipped(between)[0])
+        rows[f"{labels[one]} to {labels[other]}, in z"] = to_grey(shipped(between)[0])
         mixed = torch.stack([(1 - t) * test[one, 0] + t * test[other, 0] for t in way])
-        rows[f"{one} to {other}, in pixels"] = mixed / 255
+        rows[f"{labels[one]} to {labels[other]}, in pixels"] = mixed / 255
 title = "Ways between test digits, in z and in pixels"
 figures.image_rows(rows, title, "from left to right: 0 to 1 of the way")
 

@@ -356,7 +356,7 @@ mean, error = (value.item() for value in paired(bits["VAE"], bits["Real-NVP"]))
 figures.image_by_image(bits["VAE"], bits["Real-NVP"], ("VAE", "Real-NVP"), mean, error)
 
 # %% [markdown]
-# Bits are one measure. Take two models and look at others: what they draw, what they find unusual, what they cost.
+# Bits are one measure. Take two models and look at others: what they draw, what they find unusual, and what they cost.
 
 # %% tags=["explorer", "show"]
 from course_lib import explorers
