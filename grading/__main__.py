@@ -22,6 +22,7 @@ from grading.job import GRADED, NOT_GRADED
 from grading.records import export as exporting
 from grading.records.report import write_report
 from grading.release import build as building
+from grading.safe_text import safe_name
 from grading.sandbox.limits import Limits
 
 app = typer.Typer(
@@ -111,7 +112,9 @@ def autograde(
                     else "; ".join([outcome.state, *outcome.repairs])
                 )
                 if total <= ROWS or outcome.state != GRADED:
-                    table.add_row(outcome.student, _number(outcome.points), _number(outcome.max_points), escape(said))
+                    table.add_row(
+                        _shown(outcome.student), _number(outcome.points), _number(outcome.max_points), _shown(said)
+                    )
                 moved += [f"{outcome.student}: {e}: {old:g} before, {new:g} now" for e, old, new in outcome.moved]
     except KeyboardInterrupt:
         console.print(f"Stopped after {sum(states.values())} of {total}; the same command goes on from here.")
@@ -120,10 +123,15 @@ def autograde(
         console.print(table)
     console.print(", ".join(f"{count} {state}" for state, count in sorted(states.items())) + ".")
     for line in moved:
-        console.print(f"Points moved: {line}.", highlight=False)
+        console.print(f"Points moved: {_shown(line)}.", highlight=False)
     if failed := sum(count for state, count in states.items() if NOT_GRADED in state):
         console.print(f"{failed} of {total} submissions were not graded; they have no points, not 0 points.")
         raise typer.Exit(1)
+
+
+def _shown(text: str) -> str:
+    """Keep names from moving the terminal's cursor, and from being read as colours."""
+    return escape(safe_name(text, 2000))
 
 
 def _number(value: float | None) -> str:
@@ -138,7 +146,7 @@ def feedback(name: Topic, student: Students = None, workers: Workers = CORES) ->
         outcomes = submitted.feedback(name, student, workers=workers)
         problems = [outcome for outcome in progress.track(outcomes, total, description="feedback") if outcome.problem]
     for outcome in problems:
-        console.print(f"{outcome.student}: no feedback: {outcome.problem}")
+        console.print(_shown(f"{outcome.student}: no feedback: {outcome.problem}"))
     if problems:
         raise typer.Exit(1)
     console.print(f"Feedback is in grading/feedback/STUDENT/{find_topic(name)}/.")
@@ -167,7 +175,8 @@ def export(
             )
     for row in rows:
         if row.status == NOT_GRADED:
-            console.print(f"{row.student_id}: {row.assignment} was handed in but not graded; its score is left empty.")
+            said = f"{row.student_id}: {row.assignment} was handed in but not graded; its score is left empty."
+            console.print(_shown(said))
 
 
 @app.command()
@@ -187,7 +196,8 @@ def main() -> None:
     try:
         app()
     except CourseError as error:
-        console.print(f"[red]{error}[/red]" if "\n" not in str(error) else str(error), highlight=False)
+        said = escape("\n".join(map(safe_name, str(error).splitlines())))
+        console.print(f"[red]{said}[/red]" if "\n" not in said else said, highlight=False)
         raise SystemExit(2) from None
 
 

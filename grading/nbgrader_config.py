@@ -40,4 +40,8 @@ c.Autograde.autograde_preprocessors = [steps.get(step, step) for step in Autogra
 # The page that students get back.
 c.HTMLExporter.template_name = "feedback"  # the name that nbgrader itself asks for
 c.HTMLExporter.extra_template_basedirs = [str(root / "grading" / "records" / "templates")]
-c.HTMLExporter.filters = {"offline": "grading.records.offline.offline"}
+# What students wrote is made harmless on every page, formgrader's too.
+c.HTMLExporter.filters = {
+    "offline": "grading.records.offline.offline",
+    "markdown2html": "grading.records.markup.markdown2html",
+}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from grading.course import ROOT, CourseError, find_topic
 from grading.job import NOT_GRADED
 from grading.records.gradebook import open_gradebook
+from grading.records.spreadsheet import to_csv
 from grading.records.store import Store, write_whole
 from grading.release.build import nbgrader_config
 from grading.safe_text import safe_text
@@ -105,7 +104,7 @@ def _nbgrader(rows: list[Row]) -> str:
         ]
         for row in rows
     ]
-    return _csv(columns, table)
+    return to_csv(columns, table)
 
 
 def _canvas(rows: list[Row]) -> str:
@@ -117,7 +116,7 @@ def _canvas(rows: list[Row]) -> str:
         some = next(iter(own.values()))
         name = f"{some.last_name}, {some.first_name}".strip(", ") or student
         table.append([name, some.lms_user_id, student, student, "", *_cells(own, notebooks), _status(own)])
-    return _csv(columns, table)
+    return to_csv(columns, table)
 
 
 def _moodle(rows: list[Row]) -> str:
@@ -130,7 +129,7 @@ def _moodle(rows: list[Row]) -> str:
     for student, own in _by_student(rows).items():
         some = next(iter(own.values()))
         table.append([student, some.email, *_cells(own, notebooks), _status(own)])
-    return _csv(["ID number", "Email address", *notebooks, "Feedback"], table)
+    return to_csv(["ID number", "Email address", *notebooks, "Feedback"], table)
 
 
 def maxima(rows: list[Row]) -> dict[str, float]:
@@ -161,19 +160,6 @@ def _status(own: dict[str, Row]) -> str:
 
 def _score(row: Row) -> object:
     return "" if row.score is None else row.score
-
-
-def _csv(columns: list[str], table: list[list[object]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([[_harmless(cell) for cell in row] for row in table])
-    return buffer.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    """Keep a spreadsheet from reading a student's text as a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 
 
 FORMS: dict[str, Callable[[list[Row]], str]] = {"nbgrader": _nbgrader, "canvas": _canvas, "moodle": _moodle}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 from collections import Counter
 from pathlib import Path
@@ -15,7 +13,9 @@ from grading.course import ROOT, find_topic
 from grading.intake.repair import graded_names
 from grading.job import NOT_GRADED, REFERENCE
 from grading.records.pages import render
+from grading.records.spreadsheet import to_csv
 from grading.records.store import Store, write_whole
+from grading.safe_text import safe_name
 
 MOST_LINES = 30
 COLUMNS = ["student", "exercise", "points", "max_points", "status", "misconception", "seconds"]
@@ -24,7 +24,7 @@ COLUMNS = ["student", "exercise", "points", "max_points", "status", "misconcepti
 def write_report(name: str, root: Path = ROOT) -> tuple[Path, Path]:
     """Write ``grading/reports/TOPIC.html`` and ``.csv``; return both paths."""
     topic = find_topic(name)
-    results = Store(root).all(topic)
+    results = [{**result, "student": safe_name(result["student"])} for result in Store(root).all(topic)]
     folder = root / "grading" / "reports"
     page = render("report.html.jinja", topic=topic, **summarise(topic, results))
     write_whole(folder / f"{topic}.html", page.encode())
@@ -98,13 +98,11 @@ def _histogram(totals: list[int], maximum: int) -> list[tuple[str, int]]:
 
 
 def _table(results: list[dict[str, Any]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, extrasaction="ignore")
-    writer.writeheader()
+    rows: list[dict[str, Any]] = []
     for result in results:
         if result["state"] == NOT_GRADED:
-            writer.writerow({"student": result["student"], "status": f"{NOT_GRADED}: {result.get('why')}"})
-            continue
-        for name, report in result["exercises"].items():
-            writer.writerow({"student": result["student"], "exercise": name, **report})
-    return buffer.getvalue()
+            rows.append({"student": result["student"], "status": f"{NOT_GRADED}: {result.get('why')}"})
+        else:
+            own = result["exercises"].items()
+            rows += [{"student": result["student"], "exercise": name, **report} for name, report in own]
+    return to_csv(COLUMNS, [[row.get(column, "") for column in COLUMNS] for row in rows])

@@ -32,6 +32,7 @@ NO_NAMESPACES = (
 )
 SHARED = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime", "/etc/fonts", "/etc/mime.types")
 START_SECONDS = 20
+COVERED = ("/proc/keys", "/proc/key-users")  # as an ordinary user, the names of the grader's own keys would stand there
 
 
 class SandboxError(Exception):
@@ -121,6 +122,9 @@ def command(course: Path, disk_mb: int, info: int) -> list[str]:
         "--tmpfs",
         "/dev/shm",
     ]
+    for name in COVERED:
+        if Path(name).exists():
+            arguments += ["--ro-bind", "/dev/null", name]
     arguments += ["--remount-ro", "/dev", "--ro-bind", str(course), COURSE, "--remount-ro", "/", "--chdir", HOME]
     # As the first process, `cat` can be killed from outside alone.
     return [*arguments, "--as-pid-1", "--info-fd", str(info), "cat"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import platform
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,7 +107,9 @@ def test_no_key_of_the_graders_and_none_of_another_submission_is_there():
     bench = Bench()
     try:
         sandbox = bench.sandbox(Job(TOPIC, "mallory", {}, {}, Limits()))
-        shown = said(sandbox, "print(open('/proc/keys').read())")
+        shown = said(
+            sandbox, "try:\n    print(open('/proc/keys').read())\nexcept OSError as error:\n    print(error.strerror)"
+        )
         sandbox.close()
     finally:
         bench.close()
@@ -252,7 +253,7 @@ import time
 kept = []
 def gaussian_entropy(sigma):
     if len(sigma) in HIDDEN:
-        time.sleep(0.6)
+        time.sleep(1.5)
         kept.append(bytearray(200_000_000))
         kept[-1][::4096] = b"x" * len(kept[-1][::4096])
     return _right(sigma)
@@ -266,15 +267,14 @@ def test_seconds_and_memory_tell_nothing_of_hidden_inputs(bench):
     cell.source = solved["gaussian_entropy"].replace("def gaussian_entropy", "def _right") + telling
     files = {f"{TOPIC}.ipynb": nbformat.writes(notebook).encode()}
     seeds = dict.fromkeys(graded_names(TOPIC), 77)
-    began = time.monotonic()
     result = grade(Job(TOPIC, "mallory", files, seeds, only=("gaussian_entropy",)), bench)
-    assert time.monotonic() - began > 0.6
     report = result["exercises"]["gaussian_entropy"]
-    assert report["seconds"] < 0.6
+    assert report["seconds"] < 1.5 < report["hidden_seconds"], "the second is for the instructor"
     assert report["memory_mb"] < 100
-    assert report["hidden_seconds"] > 0.6, "for the instructor"
-    assert result["slowest"]["seconds"] > 0.6
-    assert result["ran_seconds"] < result["seconds"] - 0.6
+    assert result["slowest"]["seconds"] > 1.5
+    assert result["ran_seconds"] < result["seconds"] - 1.5
+    first = nbformat.reads(result["notebook"], as_version=4).cells[0].source
+    assert f"ran in {result['ran_seconds']:.1f} s" in first
 
 
 def test_memory_is_what_the_grader_sees_and_not_what_a_process_says(sandbox):
