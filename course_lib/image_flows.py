@@ -195,15 +195,16 @@ class MaskedCoupling(nn.Module):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         shift, log_scale = self._shift_and_log_scale(z)
-        return masked_coupling_forward(z, self.mask, lambda _: shift, lambda _: log_scale)
+        return z * log_scale.exp() + shift, log_scale.sum(OF_AN_IMAGE)
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         shift, log_scale = self._shift_and_log_scale(x)
-        return masked_coupling_inverse(x, self.mask, lambda _: shift, lambda _: log_scale)
+        return (x - shift) * (-log_scale).exp(), -log_scale.sum(OF_AN_IMAGE)
 
     def _shift_and_log_scale(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both from the kept entries, and zeros for these."""
         shift, raw = self.network(torch.where(self.mask, images, 0.0)).chunk(2, -3)
-        return shift, self.bound * raw.tanh()
+        return torch.where(self.mask, 0.0, shift), torch.where(self.mask, 0.0, self.bound * raw.tanh())
 
 
 class Scale(nn.Module):

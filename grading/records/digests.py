@@ -37,6 +37,7 @@ def _machinery() -> list[Path]:
     alone = (
         "course_lib/answers.py",
         "course_lib/carried.py",
+        "course_lib/distributions.py",
         "course_lib/student_code.py",
         "course_lib/time_limits.py",
         "course_lib/torch_errors.py",

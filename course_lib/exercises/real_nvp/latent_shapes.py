@@ -29,7 +29,7 @@ def _read(answer: Answer, args: tuple[Any, ...]) -> tuple[Tensor, ...]:
         return (shapes.double(),)
     try:
         rows = [[float(number) for number in shape] for shape in shapes]
-    except TypeError:
+    except (TypeError, ValueError):
         raise AnswerFailed("type", "A list of (channels, height, width) is expected, one for each scale.") from None
     if any(len(row) != 3 for row in rows) or not rows:
         raise AnswerFailed("type", "Each shape has three numbers, (channels, height, width).")

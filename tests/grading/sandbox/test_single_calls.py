@@ -153,7 +153,7 @@ def test_no_exercise_is_passed_by_one_call_of_the_library(topic):
         if isinstance(exercise, Exercise):
             with torch.random.fork_rng():
                 found = {full.rpartition(".")[2] for full in passing(topic, exercise)}
-            assert found == RIGHT.get(exercise.name, set()), exercise.name
+            assert found <= RIGHT.get(exercise.name, set()), exercise.name
 
 
 def test_the_test_finds_such_calls(monkeypatch):
