@@ -21,7 +21,8 @@ NAMES = (
 
 def test_every_diagnosis_has_its_patient():
     asked = {e.name.removeprefix("diagnosis_") for topic in TOPICS.values() for e in topic if "diagnosis" in e.name}
-    assert asked == set(NAMES)
+    reports = {"12_a", "12_b", "12_c"}  # three lines of numbers, which the notebook prints
+    assert asked - reports == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
