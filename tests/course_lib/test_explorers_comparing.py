@@ -22,5 +22,5 @@ def test_its_text_names_both_models_whatever_the_measure(measure):
 def test_its_title_says_the_medians():
     figure, _ = draw_trade_off("NICE", "Real-NVP", next(iter(HISTOGRAMS)))
     title = figure.axes[1].get_title(loc="left")
-    for name in ("NICE", "Real-NVP"):
-        assert f"{name} {measured()[f'{name}/digits'].median():.2f}" in title
+    for name, line in (("NICE", "solid"), ("Real-NVP", "dashed")):
+        assert f"{name} ({line}) {measured()[f'{name}/digits'].median():.2f}" in title
