@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import resource
 import socket
 import time
 from collections.abc import Callable
@@ -92,6 +91,8 @@ def _raised(type_name: str, text: str) -> Reply:
 
 def serve(pipe: socket.socket, payload_bytes: int) -> None:
     """Serve, as a process of its own, until the grader closes the pipe."""
+    import resource  # Unix alone has it, and the module is imported elsewhere too
+
     with open("/proc/self/statm") as file:
         loaded = int(file.read().split()[0]) * resource.getpagesize()
     most = loaded + MEMORY_MB * MEGABYTE

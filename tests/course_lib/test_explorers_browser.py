@@ -38,7 +38,9 @@ SETTINGS = {
     "@jupyterlab/apputils-extension/themes": {"theme": "JupyterLab Dark"},
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
-ARROW_RIGHT, ARROW_LEFT, ARROW_DOWN, SPACE = "\ue014", "\ue012", "\ue015", " "
+ARROW_RIGHT, ARROW_LEFT, ARROW_DOWN, ARROW_UP, SPACE = "\ue014", "\ue012", "\ue015", "\ue013", " "
+
+BACK = {ARROW_RIGHT: ARROW_LEFT, ARROW_LEFT: ARROW_RIGHT, ARROW_DOWN: ARROW_UP, ARROW_UP: ARROW_DOWN}
 
 READY = "return window.jupyterapp?.shell.currentWidget?.context?.sessionContext?.session?.kernel?.status === 'idle'"
 SHOWN = "return [...document.querySelectorAll('.course-explorer img')].filter(i => i.complete).length"
@@ -47,6 +49,7 @@ return [...document.querySelectorAll('.course-explorer')].map(explorer =>
   [...explorer.querySelectorAll('.course-control')].map(control => ({
     kind: control.className, text: control.innerText, label: control.querySelector('label')?.getBoundingClientRect().toJSON(),
     handle: control.querySelector('[role=slider], select, input'),
+    left: (select => select === null ? 0 : select.length - 1 - select.selectedIndex)(control.querySelector('select')),
     at: control.querySelector('[role=slider]')?.getBoundingClientRect().x ?? 0,
     track: (control.querySelector('.noUi-base, .slider') ?? control.querySelector('select, input')).getBoundingClientRect().toJSON(),
   })))
