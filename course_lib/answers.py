@@ -11,6 +11,7 @@ import numbers
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
+from course_lib.not_finite import Watch
 from course_lib.student_code import half_written, namespace_of, reached_from, replaced, student_line
 from course_lib.time_limits import OutOfTime, call_within
 from course_lib.torch_errors import meaning
@@ -40,6 +42,9 @@ class Answer(Protocol):
 
     def standing_in(self, parts: Mapping[str, Any]) -> Answer:
         """Return the answer as it is where other things have some names that it uses."""
+
+    def watched(self) -> Answer:
+        """Return the answer as it is where the first inf or NaN that it makes stops it, as an error of type ``NotFinite``."""
 
 
 class Instance(Protocol):
@@ -93,12 +98,18 @@ class LocalAnswer:
     """An answer in this process, which may compute for ``seconds`` in all."""
 
     def __init__(
-        self, name: str, thing: Any, seconds: float = 20.0, stand_ins: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        thing: Any,
+        seconds: float = 20.0,
+        stand_ins: Mapping[str, Any] | None = None,
+        watched: bool = False,
     ) -> None:
         self.name = name
         self._thing = thing
         self._seconds = self._seconds_left = seconds
         self._stand_ins = stand_ins or {}
+        self._watched = watched
 
     def value(self) -> Any:
         return self._thing
@@ -121,13 +132,16 @@ class LocalAnswer:
         return [name for name in reached_from(self._thing) if name in names and name != self.name]
 
     def standing_in(self, parts: Mapping[str, Any]) -> LocalAnswer:
-        return LocalAnswer(self.name, self._thing, self._seconds, parts)
+        return LocalAnswer(self.name, self._thing, self._seconds, parts, self._watched)
+
+    def watched(self) -> LocalAnswer:
+        return LocalAnswer(self.name, self._thing, self._seconds, self._stand_ins, watched=True)
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call something of the student's within what is left of the time; raises :class:`AnswerFailed`."""
         start = time.monotonic()
         try:
-            with replaced(namespace_of(self._thing), self._stand_ins):
+            with replaced(namespace_of(self._thing), self._stand_ins), Watch() if self._watched else nullcontext():
                 return call_within(max(self._seconds_left, 0.01), function, *args)
         except NotImplementedError as stub:
             if half := half_written(self.name, self._thing, stub.__traceback__):

@@ -28,10 +28,8 @@ MAKES_CANDIDATES = ("candidates", "mutants", "changes", "words", "probes", "bank
 # What looks at an answer and tells of it: the numbers do not follow from that.
 ONLY_JUDGE = {
     "course_lib.answers",
-    *(
-        f"course_lib.checker.{name}"
-        for name in ("exercise", "compare", "behaviour", "report", "extremes", "review", "watch")
-    ),
+    "course_lib.not_finite",
+    *(f"course_lib.checker.{name}" for name in ("exercise", "compare", "behaviour", "report", "extremes", "review")),
 }
 ODD = {"nan": 77.0, "posinf": 88.0, "neginf": -88.0}  # what stands for numbers that are none
 TOLERANCE = 2e-5  # of the largest value; the stored numbers are float32

@@ -80,6 +80,9 @@ class Reading:
     def standing_in(self, parts: Mapping[str, Any]) -> Answer:
         return Reading(self._answer.standing_in(parts), self._exercise)
 
+    def watched(self) -> Answer:
+        return Reading(self._answer.watched(), self._exercise)
+
     def call(self, *args: Any) -> Any:
         result = self._answer.call(*args)
         if self._exercise.number_accepted and is_number(result):

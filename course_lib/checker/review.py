@@ -21,7 +21,7 @@ from course_lib.checker.exercise import ClassExercise, Diagnosis, Exercise, Prop
 from course_lib.checker.probes import HIDDEN, VISIBLE, Draw
 from course_lib.checker.report import Report, show_shape, show_value
 from course_lib.checker.stages import VISIBLE_SEED, Stage, prepare, visible_cases
-from course_lib.checker.watch import first_not_finite
+from course_lib.not_finite import NotFinite
 
 PRINTED_CHARACTERS = 400
 STOPPING = ("unanswered", "half", "time", "lost")  # failures after which nothing more is tried
@@ -212,10 +212,19 @@ def _wrong(
     else:
         shown = _shown(exercise, case, mine, right, kind)
     line = mine.failed.line if mine.failed else None
-    if seed is None and _lost_numbers(mine, right) and (first := first_not_finite(exercise, answer, case)):
+    if seed is None and _lost_numbers(mine, right) and (first := _first_not_finite(exercise, answer, case)):
         sentences.append(first[0])
         line = first[1]
     return _report(exercise, tuple(sentences), misconception=name, shown=shown, line=line)
+
+
+def _first_not_finite(exercise: Exercise, answer: Answer, case: Case) -> tuple[str, str | None] | None:
+    """Return a sentence on the first inf or NaN that an answer makes, and the line; None where that cannot be seen."""
+    failed = observe(exercise, answer.watched(), case).failed
+    if failed is None or failed.error != NotFinite.__name__:
+        return None
+    what = failed.says.partition(f"{NotFinite.__name__}: ")[2].rstrip(".")
+    return f"The first of them comes from {what}.", failed.line
 
 
 def _lost_numbers(mine: Observation, right: Observation) -> bool:

@@ -38,9 +38,17 @@ class Words:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 value = node.iter if isinstance(node, ast.For) else node.value
                 for target in targets:
-                    for name in ast.walk(target):
-                        if isinstance(name, ast.Name):
-                            self._made_of.setdefault(name.id, []).extend(_names(value))
+                    self._bind(target, value)
+
+    def _bind(self, target: ast.expr, value: ast.expr) -> None:
+        """Note what the names of a target are made of; ``a, b = c, d`` part by part."""
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            for one, other in zip(target.elts, value.elts, strict=True):
+                self._bind(one, other)
+            return
+        for name in ast.walk(target):
+            if isinstance(name, ast.Name):
+                self._made_of.setdefault(name.id, []).extend(_names(value))
 
     def known(self, name: str) -> str | None:
         """Return how a single name is called before a student, or None if it is a detail of a reference."""

@@ -284,12 +284,12 @@ class Guest:
         return {"re": "ok", "value": writer.node(self._answer().value())}, writer.payload
 
     def serve_call(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-        return self._observed(self._answer().call, message, payload)
+        return self._observed(self._asked(message).call, message, payload)
 
     def serve_construct(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         def construct(*args: Any) -> int:
             number = len(self.instances) + 1
-            self.instances[number] = self._answer().construct(*args)
+            self.instances[number] = self._asked(message).construct(*args)
             return number
 
         return self._observed(construct, message, payload)
@@ -317,6 +317,9 @@ class Guest:
         if self.answer is None:
             raise WireError("no check has begun")
         return self.answer
+
+    def _asked(self, message: dict[str, Any]) -> LocalAnswer:
+        return self._answer().watched() if message["watched"] else self._answer()
 
     def _observed(
         self, function: Any, message: dict[str, Any], payload: bytes, parameters: list[torch.Tensor] | None = None

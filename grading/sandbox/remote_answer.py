@@ -96,16 +96,17 @@ class RemoteAnswer:
         lend: Callable[[tuple[str, ...]], None] = lambda parts: None,
     ) -> None:
         self._peer, self._name, self._seconds, self._lend = peer, name, seconds, lend
+        self._watched = False
 
     def value(self) -> Any:
         reply, body = self._ask({"ask": "value"})
         return self._read(body, reply.get("value"))
 
     def call(self, *args: Any) -> Any:
-        return self._call({"ask": "call"}, args)
+        return self._call({"ask": "call", "watched": self._watched}, args)
 
     def construct(self, *args: Any) -> RemoteInstance:
-        number = self._call({"ask": "construct"}, args)
+        number = self._call({"ask": "construct", "watched": self._watched}, args)
         return RemoteInstance(self, self._parsed(replies.handle, number))
 
     def reaches(self, names: Collection[str]) -> list[str]:
@@ -119,6 +120,11 @@ class RemoteAnswer:
         self._lend(tuple(f"{part.__module__}.{part.__name__}" for part in parts.values()))
         self._ask({"ask": "stand_in", "parts": sources})
         return self
+
+    def watched(self) -> RemoteAnswer:
+        answer = RemoteAnswer(self._peer, self._name, self._seconds, self._lend)
+        answer._watched = True
+        return answer
 
     def _ask(self, message: dict[str, Any], payload: bytes = b"") -> tuple[dict[str, Any], bytes]:
         try:

@@ -15,6 +15,7 @@ from course_lib.checker.extremes import extremes
 from course_lib.checker.mutants import mutants
 from course_lib.checker.review import review_exercise
 from course_lib.checks import TOPICS, review
+from course_lib.comparing import power_law
 
 EXERCISES = [exercise for topic in TOPICS.values() for exercise in topic if isinstance(exercise, Exercise)]
 DECLARED = {m.says.lower() for exercise in EXERCISES for m in exercise.misconceptions}
@@ -90,6 +91,14 @@ UNDECLARED = {
         "per_point_elbo",
         bound(entropy=lambda sigma: Normal(0.0, sigma**2).entropy().sum(-1)),
         "In the entropy",
+    ),
+    "a term made of one of two inputs": (
+        "power_law",
+        lambda sizes, costs, size: (
+            power_law(sizes, costs, size)[0],
+            (costs.log().mean() + power_law(sizes, costs, size)[0] * math.log(size)).exp(),
+        ),
+        "The term with `sizes` is missing.",
     ),
     "likelihood averaged": ("per_point_elbo", bound(likelihood=torch.mean), "You average log p(x|z)"),
 }

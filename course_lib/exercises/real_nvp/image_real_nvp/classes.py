@@ -190,13 +190,13 @@ class _NoScale(_Changed):
         super().__init__(*sizes)
         for layer in self.modules():
             if isinstance(layer, MaskedCoupling):
-                layer._shift_and_log_scale = self._without(layer)  # type: ignore[method-assign]
+                layer._shift_and_log_scale = self._without(layer._shift_and_log_scale)  # type: ignore[method-assign]
 
     @staticmethod
-    def _without(layer: MaskedCoupling) -> Any:
+    def _without(both: Any) -> Any:
         def shift_alone(images: Tensor) -> tuple[Tensor, Tensor]:
-            shift, raw = layer.network(torch.where(layer.mask, images, 0.0)).chunk(2, -3)
-            return shift + 0.1 * layer.bound * raw.tanh(), torch.zeros_like(raw)
+            shift, log_scale = both(images)
+            return shift + 0.1 * log_scale, torch.zeros_like(log_scale)
 
         return shift_alone
 

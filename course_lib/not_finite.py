@@ -1,4 +1,4 @@
-"""Where a number stops being finite: an answer is run again, and the first operation that makes inf or NaN stops it."""
+"""Where a number stops being finite: the first operation that makes inf or NaN of finite numbers stops what runs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from course_lib.answers import Answer, AnswerFailed, LocalAnswer
-from course_lib.checker.compare import Case, observe
-from course_lib.checker.exercise import Exercise
 
-
-class _NotFinite(Exception):
+class NotFinite(Exception):
     """Carries what an operation did, and by its traceback the line that asked for it."""
 
 
-class _Watch(TorchFunctionMode):
+class Watch(TorchFunctionMode):
+    """Inside it, an operation on finite numbers that makes inf or NaN raises :class:`NotFinite`."""
+
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
@@ -26,7 +24,7 @@ class _Watch(TorchFunctionMode):
         with torch._C.DisableTorchFunction():
             given = [arg for arg in args if _is_real(arg)]
             if given and _is_real(result) and not result.isfinite().all() and all(a.isfinite().all() for a in given):
-                raise _NotFinite(_told(getattr(func, "__name__", ""), args))
+                raise NotFinite(_told(getattr(func, "__name__", ""), args))
         return result
 
 
@@ -51,19 +49,3 @@ def _told(name: str, args: tuple[Any, ...]) -> str:
     if name in ("pow", "rpow"):
         return "a power"
     return f"`{name}`"
-
-
-def first_not_finite(exercise: Exercise, answer: Answer, case: Case) -> tuple[str, str | None] | None:
-    """Return a sentence on the first inf or NaN that an answer makes, and the line; None where that cannot be seen.
-
-    An answer that lives in another process is not watched.
-    """
-    if not isinstance(answer, LocalAnswer):
-        return None
-    with _Watch():
-        seen = observe(exercise, answer, case)
-    failed: AnswerFailed | None = seen.failed
-    if failed is None or failed.error != _NotFinite.__name__:
-        return None
-    what = failed.says.partition(f"{_NotFinite.__name__}: ")[2].rstrip(".")
-    return f"The first of them comes from {what}.", failed.line
