@@ -11,6 +11,7 @@ graphs of 50 steps; matrix products there are in TensorFloat-32. With a checkpoi
     python -m benchmarks.burda ROOT                     # ROOT holds the full MNIST in torchvision's layout
     python -m benchmarks.burda ROOT --stages 4 --k 1 --k 5
     python -m benchmarks.burda ROOT --minutes 8 --checkpoints FOLDER
+    python -m benchmarks.burda ROOT --keep              # for the table of benchmarks.papers
 """
 
 from __future__ import annotations
@@ -29,12 +30,15 @@ from rich.table import Table
 from torch import Tensor
 from tqdm import tqdm
 
-from course_lib.data import load_images
+from benchmarks import results
+from benchmarks.recipe import full_mnist, write_whole
+from course_lib.data import DataError
 from course_lib.devices import best_device, describe_device
 from course_lib.vae import VAE
 
 # Table 1, one stochastic layer: minus the test log-likelihood in nats.
 PUBLISHED = {("VAE", 1): 86.76, ("VAE", 5): 86.47, ("VAE", 50): 86.35, ("IWAE", 5): 85.54, ("IWAE", 50): 84.78}
+PAPER = "Burda, Grosse and Salakhutdinov 2016"
 BATCH, LATENT, HIDDEN = 20, 50, 200
 RECORDED = 50  # steps in one CUDA graph
 WARM_UP = 3  # steps before it is recorded
@@ -146,9 +150,7 @@ class Training:
             "passes": self.passes,
             "seconds": self.seconds,
         }
-        path = self._file(folder)
-        torch.save(state, path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
+        write_whole(state, self._file(folder))
 
     def resume(self, folder: Path) -> None:
         """Go on from the folder's file, if there is one: before the steps are recorded, or after."""
@@ -190,26 +192,30 @@ def main(
     tests: Annotated[int, typer.Option(help="Test images.")] = 10_000,
     minutes: Annotated[float, typer.Option(help="Stop training after so many, compiling included.")] = 1e6,
     checkpoints: Annotated[Path | None, typer.Option(help="A folder to go on from.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the results for the README's table.")] = False,
 ) -> None:
     """Train each model and print its test bounds beside the paper's."""
     until = time.monotonic() + 60 * minutes
     device = best_device()
     stages = stages if stages is not None else 8 if device.type == "cuda" else 4
-    images = load_images("train", full=True, root=root).flat().to(device)
-    test = load_images("test", full=True, root=root).flat()[:tests].to(device)
+    try:
+        data, unseen = (full_mnist(split, root) for split in ("train", "test"))
+    except DataError as missing:
+        raise typer.BadParameter(str(missing)) from missing
+    images, test = data.flat().to(device), unseen.flat()[:tests].to(device)
     trainings = [Training(images, kind, number) for kind, number in PUBLISHED if not k or number in k]
     torch.set_float32_matmul_precision("high")
     for training in trainings:
         if device.type == "cuda":
             training.record()
         if checkpoints:
-            checkpoints.mkdir(parents=True, exist_ok=True)
             training.resume(checkpoints)
     with ThreadPoolExecutor(len(trainings) if device.type == "cuda" else 1) as pool:
         list(pool.map(lambda training: training.run(passes_of(stages), until), trainings))
     torch.set_float32_matmul_precision("highest")
     shown = Table("model", "k", "passes", "test ELBO", f"bound, {samples} samples", "paper, 5000", "seconds")
     shown.title = f"of 3,280 passes, {len(test):,} test images, {describe_device(device)}"
+    rows: list[results.Row] = []
     for training in trainings:
         if checkpoints:
             training.save(checkpoints)
@@ -217,7 +223,18 @@ def main(
         paper = f"{-PUBLISHED[training.kind, training.k]:.2f}"
         cells = (f"{training.passes}", f"{elbo:.2f}", f"{bound:.2f}", paper, f"{training.seconds:.0f}")
         shown.add_row(training.kind, str(training.k), *cells)
+        rows.append(row_of(training, bound, elbo, f"{samples:,} samples, {len(test):,} test digits"))
     console.print(shown)
+    if keep:
+        results.keep(rows)
+
+
+def row_of(training: Training, bound: float, elbo: float, how: str) -> results.Row:
+    """Return what a training reached beside the paper's figure."""
+    name, of_all = f"{training.kind}, k = {training.k}", f"{training.passes:,} of {passes_of(8):,} passes"
+    theirs, device = -PUBLISHED[training.kind, training.k], describe_device(training.device)
+    run = f"{of_all}; {how}; test ELBO {elbo:.2f}".replace("-", "−")
+    return results.Row(PAPER, name, "MNIST, binarised", "nats", theirs, bound, run, device)
 
 
 if __name__ == "__main__":
