@@ -1,6 +1,6 @@
 """Open tasks: at the end of a notebook a number to beat, measured the same way for everyone; one file for each notebook.
 
-A file declares ``CHALLENGE``; that it is there is enough. The notebook calls ``attempt("06_variational_autoencoder", vae)``.
+A file declares ``CHALLENGE``; that it is there is enough. ``challenge`` and ``plane`` are what they share. The notebook calls ``attempt("06_variational_autoencoder", vae)``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def find_challenge(topic: str) -> Challenge:
     Raises:
         KeyError: it has none; the message lists those there are.
     """
-    files = sorted(module.name for module in iter_modules(__path__) if module.name != "challenge")
+    files = sorted(module.name for module in iter_modules(__path__) if module.name not in ("challenge", "plane"))
     name = topic.partition("_")[2]
     if name not in files:
         raise KeyError(f"{topic!r} has no open task; these have one: {', '.join(files)}")
