@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn.functional import pad
@@ -48,21 +49,32 @@ def area(border: Tensor) -> float:
     return 0.5 * float((x * y.roll(-1) - y * x.roll(-1)).sum())
 
 
-def draw_couplings(layers: int, strength: float) -> tuple[Figure, str]:
-    """Show a grid of z with the unit square, and both after a number of couplings."""
+def draw_lattice(axis: Axes, points: Tensor, side: int, width: float) -> None:
+    """Draw a grid of points ``(side · side, 2)``, wherever they have gone: its columns solid, its rows dashed."""
+    lattice = points.view(side, side, 2)
+    for lines, colour, style in ((lattice, BLUE, "-"), (lattice.transpose(0, 1), RED, "--")):
+        one = pad(lines, (0, 0, 0, 1), value=float("nan")).flatten(0, 1)  # a gap after each: drawn as one line
+        axis.plot(one[:, 0], one[:, 1], color=colour, ls=style, lw=width)
+
+
+def draw_before_and_after(moved: Tensor, border: Tensor) -> tuple[Figure, Axes]:
+    """Show :data:`GRID` with the unit square, and where both have gone; return the figure and the picture of x."""
     figure, (left, right) = new_figure(2, width=4.4, height=4.4)
-    border = through(SQUARE, layers, strength)
-    for axis, points, line, name in ((left, GRID, SQUARE, "z"), (right, through(GRID, layers, strength), border, "x")):
-        lattice = points.view(SIDE, SIDE, 2)
-        for lines, colour, style in ((lattice, BLUE, "-"), (lattice.transpose(0, 1), RED, "--")):
-            one = pad(lines, (0, 0, 0, 1), value=float("nan")).flatten(0, 1)  # a gap after each: drawn as one line
-            axis.plot(one[:, 0], one[:, 1], color=colour, ls=style, lw=0.8)
+    for axis, points, line, name in ((left, GRID, SQUARE, "z"), (right, moved, border, "x")):
+        draw_lattice(axis, points, SIDE, width=0.8)
         axis.fill(line[:, 0], line[:, 1], fc=SKY, ec=BLACK, lw=1.4, zorder=3, alpha=0.85)
         axis.set_xlim(-REACH, REACH)
         axis.set_ylim(-REACH, REACH)
         label(axis, "", f"${name}_1$", f"${name}_2$")
-    covered = area(border)
     left.set_title("z: the filled square has area 1", loc="left", fontsize=10.5)
+    return figure, right
+
+
+def draw_couplings(layers: int, strength: float) -> tuple[Figure, str]:
+    """Show a grid of z with the unit square, and both after a number of couplings."""
+    border = through(SQUARE, layers, strength)
+    figure, right = draw_before_and_after(through(GRID, layers, strength), border)
+    covered = area(border)
     count = {0: "no coupling", 1: "one coupling"}.get(layers, f"{layers} couplings")
     right.set_title(f"x after {count}: area {covered:.2f}", loc="left", fontsize=10.5)
     last = "nothing has moved" if not layers else f"the last one moved x{2 - (layers - 1) % 2} alone"

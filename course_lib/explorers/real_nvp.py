@@ -8,18 +8,15 @@ import torch
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from torch import Tensor
-from torch.nn.functional import pad
 
 from course_lib import shipped
 from course_lib.data import ASSETS
 from course_lib.explorers.explorer import Explorer, Slider, Switch
-from course_lib.explorers.nice import SQUARE, area
+from course_lib.explorers.nice import GRID, SQUARE, area, draw_before_and_after, draw_lattice
 from course_lib.flows import standard_normal_log_prob
-from course_lib.plots import BLACK, BLUE, RED, SKY, label, new_figure
+from course_lib.plots import BLACK, label, new_figure
 from course_lib.real_nvp import RealNVP, affine_coupling_forward
 
-SIDE, REACH = 13, 5.0
-GRID = torch.cartesian_prod(*[torch.linspace(-1.5, 1.5, SIDE)] * 2)
 INSIDE = torch.cartesian_prod(*[(torch.arange(60) + 0.5) / 60] * 2)  # of the unit square, evenly
 
 
@@ -34,20 +31,9 @@ def coupled(z: Tensor, shift: float, scale: float, second: bool) -> tuple[Tensor
 
 def draw_affine(shift: float, scale: float, second: bool) -> tuple[Figure, str]:
     """Show a grid of z with the unit square, and both after the coupling."""
-    figure, (left, right) = new_figure(2, width=4.4, height=4.4)
     border, _ = coupled(SQUARE, shift, scale, second)
     covered, told = area(border), coupled(INSIDE, shift, scale, second)[1].exp().mean().item()
-    moved = coupled(GRID, shift, scale, second)[0]
-    for axis, points, line, name in ((left, GRID, SQUARE, "z"), (right, moved, border, "x")):
-        lattice = points.view(SIDE, SIDE, 2)
-        for lines, colour, style in ((lattice, BLUE, "-"), (lattice.transpose(0, 1), RED, "--")):
-            one = pad(lines, (0, 0, 0, 1), value=float("nan")).flatten(0, 1)  # a gap after each: drawn as one line
-            axis.plot(one[:, 0], one[:, 1], color=colour, ls=style, lw=0.8)
-        axis.fill(line[:, 0], line[:, 1], fc=SKY, ec=BLACK, lw=1.4, zorder=3, alpha=0.85)
-        axis.set_xlim(-REACH, REACH)
-        axis.set_ylim(-REACH, REACH)
-        label(axis, "", f"${name}_1$", f"${name}_2$")
-    left.set_title("z: the filled square has area 1", loc="left", fontsize=10.5)
+    figure, right = draw_before_and_after(coupled(GRID, shift, scale, second)[0], border)
     right.set_title(f"x: area {covered:.2f}; mean of exp(log det) {told:.2f}", loc="left", fontsize=10.5)
     kept = 2 if second else 1
     return figure, (
@@ -105,10 +91,7 @@ def draw_moons(layers: int) -> tuple[Figure, str]:
     """Show the grid of z and draws after some layers, and the exact density there."""
     figure, (left, right) = new_figure(2, width=4.4, height=4.4)
     grid, points, density = after(layers)
-    lattice = grid.view(LINES, LINES, 2)
-    for lines, colour, style in ((lattice, BLUE, "-"), (lattice.transpose(0, 1), RED, "--")):
-        one = pad(lines, (0, 0, 0, 1), value=float("nan")).flatten(0, 1)
-        left.plot(one[:, 0], one[:, 1], color=colour, ls=style, lw=0.7)
+    draw_lattice(left, grid, LINES, width=0.7)
     left.plot(points[:, 0], points[:, 1], ".", color=BLACK, ms=3)
     side = MOONS_REACH
     right.imshow(
