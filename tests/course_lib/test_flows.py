@@ -8,6 +8,7 @@ import math
 
 import pytest
 import torch
+from moved import TOLERANCE, with_noise
 
 from course_lib.flows import (
     Composition,
@@ -88,21 +89,11 @@ FLOWS = {
 }
 COUPLINGS = [AdditiveCoupling, AffineCoupling]
 MODELS = [NICE, RealNVP]
-TOLERANCE = {torch.float32: {"atol": 2e-4, "rtol": 1e-4}, torch.float64: {"atol": 1e-10, "rtol": 1e-10}}
 
 
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
-
-
-def with_noise(flow, device="cpu", dtype=torch.float64, scale=0.4):
-    """Layers that start as the identity hide their mistakes."""
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in flow.parameters():
-            parameter += scale * torch.randn(parameter.shape, generator=generator)
-    return flow.to(device, dtype)
 
 
 def points(n, dim=DIM, device="cpu", dtype=torch.float64):
