@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from course_lib.checker import densities, flows
+from course_lib.checker import densities, density_traits
 from course_lib.checker.exercise import ClassExercise, Misconception, Trait
 from course_lib.checker.probes import Draw
 from course_lib.nice import NICE, AdditiveCoupling, Scaling, logistic_log_prob, logistic_sample
@@ -197,34 +197,8 @@ WRONG: dict[str, type] = {
 }
 
 
-def _positive(answer: Any, draw: Draw) -> str | None:
-    """Far out a log-density falls; its negative rises."""
-    density = densities.Density(answer, draw, _args(draw))
-    near, far = (density.log_prob(scale * density.x).mean().item() for scale in (1, 200))
-    return f"Around 0 yours is {near:.1f} on average, 200 times as far out {far:.1f}." if far > near else None
-
-
 NICE_TRAITS = (
-    Trait("no parameters", flows.NO_PARAMETERS.says, flows.has_parameters(_args)),
-    Trait(
-        "hidden_dim ignored",
-        "The number of parameters does not change with hidden_dim: hand it to the couplings.",
-        flows.grows(_args, 1),
-    ),
-    Trait(
-        "num_couplings ignored",
-        "The number of parameters does not change with num_couplings: build that many couplings.",
-        flows.grows(_args, 2),
-    ),
-    Trait(
-        "dtype",
-        "The dtype is not that of the parameters: what is drawn or created inside takes it from them.",
-        densities.dtype_of_log_prob(_args),
-    ),
-    Trait(
-        "shape of log_prob", "log_prob(x) gives one value for each point, (batch,).", densities.log_prob_shape(_args)
-    ),
-    Trait("shape of samples", "sample(n, generator) gives n points, (n, dim).", densities.sample_shape(_args)),
+    *density_traits.of_form(_args, "couplings"),
     Trait(
         "random log_prob",
         "log_prob of the same x is another number each time: nothing is drawn in it. Dequantize outside, before the model sees x.",
@@ -238,7 +212,7 @@ NICE_TRAITS = (
     Trait(
         "loss returned",
         "log_prob grows without end far from the data: is it the loss? Leave the minus to the training loop.",
-        _positive,
+        density_traits.grows_far_out(_args, 200),
     ),
     Trait(
         "not finite far out",
@@ -251,17 +225,7 @@ NICE_TRAITS = (
         "*inverse* returns, or minus that of forward. Then at the prior: summed over the dimensions, with its constant.",
         densities.integral(_args),
     ),
-    Trait(
-        "gradient cut",
-        "The gradient of log_prob is not that of its values: something is cut off on the way (.detach(), .data, torch.no_grad()).",
-        densities.gradient_cut(_args),
-    ),
-    Trait(
-        "generator ignored",
-        "The same generator state gives other samples: draw with the generator that is given, generator=generator.",
-        densities.generator_ignored(_args),
-    ),
-    Trait("samples all alike", "All samples are alike: draw z anew for each of them.", densities.samples_alike(_args)),
+    *density_traits.of_gradient_and_samples(_args),
     Trait(
         "samples of another density",
         "Your samples do not come from your density: z from the same prior that log_prob uses (logistic in both), through forward of "

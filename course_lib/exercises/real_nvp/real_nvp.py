@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.checker import densities, flows
+from course_lib.checker import densities, density_traits
 from course_lib.checker.exercise import ClassExercise, Misconception, Trait
 from course_lib.checker.probes import Draw
 from course_lib.flows import ElementwiseAffine, standard_normal_log_prob
@@ -199,34 +199,8 @@ WRONG: dict[str, type] = {
 }
 
 
-def _positive(answer: Any, draw: Draw) -> str | None:
-    """Far out a log-density falls; its negative rises."""
-    density = densities.Density(answer, draw, _args(draw))
-    near, far = (density.log_prob(scale * density.x).mean().item() for scale in (1, FAR))
-    return f"Around 0 yours is {near:.1f} on average, {FAR} times as far out {far:.1f}." if far > near else None
-
-
 TRAITS = (
-    Trait("no parameters", flows.NO_PARAMETERS.says, flows.has_parameters(_args)),
-    Trait(
-        "hidden_dim ignored",
-        "The number of parameters does not change with hidden_dim: hand it to the networks.",
-        flows.grows(_args, 1),
-    ),
-    Trait(
-        "num_couplings ignored",
-        "The number of parameters does not change with num_couplings: build that many couplings.",
-        flows.grows(_args, 2),
-    ),
-    Trait(
-        "dtype",
-        "The dtype is not that of the parameters: what is drawn or created inside takes it from them.",
-        densities.dtype_of_log_prob(_args),
-    ),
-    Trait(
-        "shape of log_prob", "log_prob(x) gives one value for each point, (batch,).", densities.log_prob_shape(_args)
-    ),
-    Trait("shape of samples", "sample(n, generator) gives n points, (n, dim).", densities.sample_shape(_args)),
+    *density_traits.of_form(_args, "networks"),
     Trait(
         "random log_prob",
         "log_prob of the same x is another number each time: nothing is drawn in it.",
@@ -241,7 +215,7 @@ TRAITS = (
     Trait(
         "loss returned",
         "log_prob grows far from the data: is it the loss? Leave the minus to the training loop.",
-        _positive,
+        density_traits.grows_far_out(_args, FAR),
     ),
     Trait(
         "does not integrate to 1",
@@ -249,17 +223,7 @@ TRAITS = (
         "returns, -Σ h of every coupling. Then at the networks, which may see the kept entries alone, and at the prior with its constant.",
         densities.integral(_args),
     ),
-    Trait(
-        "gradient cut",
-        "The gradient of log_prob is not that of its values: something is cut off on the way (.detach(), .data, torch.no_grad()).",
-        densities.gradient_cut(_args),
-    ),
-    Trait(
-        "generator ignored",
-        "The same generator state gives other samples: draw with the generator that is given, generator=generator.",
-        densities.generator_ignored(_args),
-    ),
-    Trait("samples all alike", "All samples are alike: draw z anew for each of them.", densities.samples_alike(_args)),
+    *density_traits.of_gradient_and_samples(_args),
     Trait(
         "samples of another density",
         "Your samples do not come from your density: z from the prior of log_prob, through forward of every layer, in the order "

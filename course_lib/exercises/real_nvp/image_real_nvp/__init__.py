@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from course_lib.answers import Answer
-from course_lib.checker import densities, flows
+from course_lib.checker import densities, density_traits, flows
 from course_lib.checker import image_densities as images
 from course_lib.checker.exercise import ClassExercise, Misconception, Trait
 from course_lib.checker.probes import Draw
@@ -26,12 +26,6 @@ def _args(draw: Draw) -> tuple[Any, ...]:
 def _small(draw: Draw) -> tuple[Any, ...]:
     """Sixteen entries, so that the whole space can be looked at."""
     return 16, (1, 4, 4), HIDDEN, 2
-
-
-def _positive(answer: Answer, draw: Draw) -> str | None:
-    density = images.density(answer, draw, _args(draw))
-    near, far = (density.log_prob(scale * density.x).mean().item() for scale in (1, FAR))
-    return f"Around 0 yours is {near:.1f} on average, {FAR} times as far out {far:.1f}." if far > near else None
 
 
 def _not_finite(answer: Answer, draw: Draw) -> str | None:
@@ -107,7 +101,7 @@ TRAITS = (
     Trait(
         "loss returned",
         "log_prob grows far from the data: is it the loss? Leave the minus to the training loop.",
-        _positive,
+        density_traits.grows_far_out(_args, FAR, images.density),
     ),
     Trait(
         "gradient cut",
