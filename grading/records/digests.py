@@ -41,6 +41,7 @@ def _machinery() -> list[Path]:
         "course_lib/student_code.py",
         "course_lib/time_limits.py",
         "course_lib/torch_errors.py",
+        "course_lib/not_finite.py",
         "course_lib/warps.py",
         "grading/grade.py",
         "grading/checking.py",

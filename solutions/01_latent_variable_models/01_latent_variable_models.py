@@ -273,7 +273,8 @@ test_images, test_x, test_z = digits("test")
 centre, directions = principal_directions(train_x, 2)
 train_x, test_x = (train_x - centre) @ directions, (test_x - centre) @ directions
 
-# %% tags=["nbval-check-output", "show"]
+# %% fold=true tags=["nbval-check-output", "show"]
+# @title Three Gaussians, placed by the labels
 placed = (
     torch.bincount(train_z) / len(train_z),
     torch.stack([train_x[train_z == k].mean(0) for k in range(3)]),
@@ -442,7 +443,8 @@ def em_step(x, weights, mu, sigma):
 # Now the question itself. The same digits, and no label: three Gaussians start at three digits picked by chance, as wide
 # as all digits together.
 
-# %% tags=["show"]
+# %% fold=true tags=["show"]
+# @title Thirty of your rounds, from three digits picked by chance
 one_round = using("em_step")
 start = torch.randperm(len(train_x), generator=torch.Generator().manual_seed(0))[:3]
 found = torch.full((3,), 1 / 3), train_x[start], train_x.std(0).expand(3, 2)

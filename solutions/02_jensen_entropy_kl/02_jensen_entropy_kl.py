@@ -230,7 +230,8 @@ def expected_square(mu_q, sigma_q, mu_p):
 # **Why the entropy?** Take $p = \mathcal N(0, 1)$, and let $q = \mathcal N(0, \sigma)$ grow narrower. Your two functions say
 # what becomes of both parts:
 
-# %% tags=["nbval-check-output", "show"]
+# %% fold=true tags=["nbval-check-output", "show"]
+# @title Both parts of the KL while q grows narrower
 square, entropy = using("expected_square"), using("gaussian_entropy")
 mean = torch.zeros(1, 1)
 for sigma in (2.0, 1.0, 0.5, 0.1):
@@ -335,7 +336,8 @@ def monte_carlo_kl(z, log_q, log_p):
 # %% [markdown]
 # Ten thousand terms of such a mean, for $q = \mathcal N(0, 1)$ and $p = \mathcal N(1, 1.5)$:
 
-# %% tags=["nbval-check-output", "show"]
+# %% fold=true tags=["nbval-check-output", "show"]
+# @title Ten thousand terms: their mean, and how many are negative
 q, p = torch.distributions.Normal(0.0, 1.0), torch.distributions.Normal(1.0, 1.5)
 z = torch.randn(10_000, generator=torch.Generator().manual_seed(2))
 terms = q.log_prob(z) - p.log_prob(z)
@@ -499,7 +501,8 @@ def log_joint(z):
     return log_prior + torch.distributions.Normal(z @ W.T + b, sigma).log_prob(x).sum(-1)
 
 
-# %% tags=["nbval-check-output", "show"]
+# %% fold=true tags=["nbval-check-output", "show"]
+# @title Four q: the bound, the KL, and their sum
 estimate, rows = using("monte_carlo_elbo"), []
 choices = {"posterior": (0.0, 1.0), "shifted": (0.5, 1.0), "narrow": (0.0, 0.3), "wide": (0.0, 3.0)}
 for name, (shift, stretch) in choices.items():

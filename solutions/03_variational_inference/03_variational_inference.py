@@ -12,7 +12,8 @@
 
 # %% setup=true
 
-# %%
+# %% fold=true
+# @title What this notebook imports
 import time
 
 import torch
@@ -188,7 +189,8 @@ def optimal_sigma(w, sigma_x):
 # No $x_i$ occurs in it: in this model every image is known with the same certainty. Now let two $q_i$ climb from the prior,
 # with new noise in each step, and see whether they arrive there.
 
-# %% tags=["show", "nbval-check-output"]
+# %% fold=true tags=["show", "nbval-check-output"]
+# @title Two q climb from the prior, sixty steps
 elbo, ascend, width = using("per_point_elbo"), using("ascend_q"), using("optimal_sigma")
 w, b, sigma_x = torch.tensor([1.2, -0.5, 0.8]), torch.tensor([0.2, -0.1, 0.4]), torch.tensor(0.6)
 x = torch.tensor([[1.0, 0.5, -0.8], [2.0, -1.0, 1.5]])
@@ -328,7 +330,8 @@ class PerPoint:
         return self.decoder(self.mu)
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Eighty passes of your step over the digits
 step = using("train_step", topic="03_variational_inference")
 model, began = PerPoint(digits, latent_dim=8), time.monotonic()
 try:

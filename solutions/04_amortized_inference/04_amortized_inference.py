@@ -192,7 +192,8 @@ def train_on_digits(encoder, decoder, parameters, passes, name="training"):
     return bounds
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title An encoder and a decoder learn together, 25 passes
 torch.manual_seed(0)
 encoder = using("Encoder")(784, 200, latent_dim)
 decoder = torch.nn.Sequential(
@@ -342,7 +343,8 @@ def gap_of(images):
     return gap(best, encoders), mu
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title The gap on images unlike the training digits
 from course_lib.data import CLOTHES, load_clothes
 
 clothes, square = load_clothes().flat(), new[:100].view(-1, 28, 28)
@@ -525,7 +527,7 @@ def measure_gaps(x, noise, eps, encoder, decoder, sigma_x, learning_rate):
 # four widths for it. The optimizer holds the encoder's parameters only; then your function measures both gaps on 100 test digits.
 # Try other widths.
 
-# %% tags=["show", "varies"]
+# %% tags=["show", "varies", "yours"]
 widths = (4, 16, 64, 256)
 network, measure = using("Encoder"), using("measure_gaps")
 noise = torch.randn(100, 4, 100, latent_dim, generator=torch.Generator().manual_seed(1))
@@ -563,7 +565,7 @@ with torch.no_grad():
 # it** (784 pixels in, `mu` and `log_sigma` of two dimensions out) whose bound on 200 test digits lies as close to $\log p(x)$ as you can get it. Everybody
 # is measured in the same way. There are no points for it. Below is a modest attempt: wider, deeper, longer? What does it do on digits that it was not trained on?
 
-# %% tags=["show", "varies"]
+# %% tags=["show", "varies", "yours"]
 from course_lib.bounds import elbo_with_analytic_kl
 from course_lib.challenges import attempt
 from course_lib.digit_model import load_digit_model

@@ -177,7 +177,8 @@ def leave_one_out_baseline(reward):
     ### END SOLUTION
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title A thousand gradients with your baseline, for three constants
 torch.manual_seed(0)
 others = using("leave_one_out_baseline")
 for constant in (0.0, 10.0, 100.0):
@@ -296,7 +297,8 @@ def reparameterized(samples, dim=2, reward_fn=separable, sigma=0.5):
     return torch.autograd.grad(value, mu)[0][0]
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Mean and variance of four thousand gradients each
 torch.manual_seed(1)
 estimators = {
     "policy gradient": lambda: policy_gradient(4, constant=-4.0),
@@ -337,7 +339,8 @@ def coupled(z):
     return -0.5 * (z.sum(-1) - 1) ** 2
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Variances against samples, and against dimensions for both rewards
 torch.manual_seed(2)
 numbers, dims = (2, 4, 8, 16, 32), (1, 2, 4, 8, 16, 32)
 
@@ -486,7 +489,8 @@ def policy_gradient_objective(log_likelihood, log_q, mu, sigma):
 # of the last one: "a single sample works well!" So it runs with $M = 1$ too, an eighth of the decoder's work. Each may choose the learning rate of the encoder that suits it best,
 # and then runs with three seeds.
 
-# %%
+# %% fold=true
+# @title The objective of one step, for each of four ways
 from course_lib.data import load_images
 from course_lib.distributions import bernoulli_log_likelihood
 
@@ -550,7 +554,8 @@ def ending(bounds):
     return sum(bounds[-20:]) / 20
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Each way at three learning rates, then with three seeds
 rates = (1e-3, 3e-3, 1e-2)
 finals, curves, best = {}, {}, {}
 bar = tqdm(total=len(ways) * (len(rates) + 2))
@@ -581,7 +586,8 @@ figures.training(curves, best)
 # The derivation said: little where $q$ is narrow. Here is the model trained last, the gradient for $\mu$ of twelve digits, in each of the eight latent dimensions: its variance with
 # $\log p(z)$ sampled, and with the KL as a formula.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title The variance for μ with log p(z) sampled, and by formula
 _, encoder, decoder = trained
 
 

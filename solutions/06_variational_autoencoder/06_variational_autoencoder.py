@@ -238,7 +238,8 @@ def train_step(x, eps, elbo, optimizer):
 # Two hundred steps of yours, on ten thousand digits. In every step each pixel is drawn anew as ink or paper, with its grey value as the probability: that
 # is how the papers below do it, so that bounds can be compared.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Two hundred steps of yours
 from course_lib.data import load_images
 
 images, test = load_images("train"), load_images("test")
@@ -378,7 +379,8 @@ def interpolate(z_start, z_end, num_steps):
     ### END SOLUTION
 
 
-# %% tags=["show"]
+# %% fold=true tags=["show"]
+# @title From one code to another, and from one image to another
 line = using("interpolate")
 rows = {}
 with torch.no_grad():
@@ -477,7 +479,8 @@ def spread_around_aggregate(q):
 # the convexity of the KL, and the answer to the lecture's question: pulling down the KL of single codes pulls all codes together onto the prior. What is left
 # over is how much the codes tell about their images. In the plane:
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title The KL of single codes, and of all codes together
 log_q_of = using("aggregate_posterior_log_prob")
 standard = torch.distributions.Normal(0.0, 1.0)
 with torch.no_grad():
@@ -570,7 +573,8 @@ def importance_weighted_bound(log_weights):
 # %% [markdown]
 # Five hundred test digits, their pixels drawn once as ink or paper, five hundred samples of $z$ for each.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Five hundred weights for each of five hundred digits
 from tqdm.auto import tqdm
 
 generator = torch.Generator().manual_seed(0)

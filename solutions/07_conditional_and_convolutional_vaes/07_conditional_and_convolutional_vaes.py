@@ -117,7 +117,8 @@ def missing_divergence(q, prior, likelihood):
 #
 # Your bound trains three small networks, on a hundred rows in which each answer is as frequent as it is likely.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Your bound trains three small networks
 from course_lib.conditional import ConditionalVAE
 from course_lib.training import train
 
@@ -219,7 +220,8 @@ def conditional_log_likelihood(x, y, eps, prior, decoder):
 # Here $z$ has two dimensions, so a few thousand samples are everywhere, and the truth is known. The last line is the likelihood of the averaged row: each pixel a coin of
 # its own, none of them knowing what the others chose.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title The truth, the likelihood, the bound, and the averaged row
 likelihood_of = using("conditional_log_likelihood")
 
 
@@ -307,7 +309,8 @@ figures.left_out(reached, true.mean().item())
 # Now $x$ is the upper half of a digit, $y$ the lower one. A regression first, the network of notebook 04's size with the likelihood of notebook 06; then a conditional VAE, trained by
 # your bound.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title A regression and a conditional VAE learn to complete digits
 from course_lib.data import load_images
 from course_lib.distributions import bernoulli_log_likelihood
 
@@ -335,7 +338,8 @@ def many_answers(batch, generator):
 
 print(train(vae, images.images, epochs=15, objective=many_answers, **settings))
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Twelve answers to each of six upper halves
 upper, lower = test.flat().split(HALF, -1)
 shown = torch.tensor([3, 18, 32, 61, 84, 115])
 with torch.no_grad():
@@ -392,7 +396,8 @@ def best_of_samples(y, predictions):
     ### END SOLUTION
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title The error of the best of 1, 2, 5 … 100 answers
 error_of = using("best_of_samples")
 few = 300
 with torch.no_grad():
@@ -411,7 +416,8 @@ figures.best_of(errors, mean_error)
 # And in nats? The regression has a likelihood too, that of its coins. For the VAE there are two numbers: the bound, with $z$ from $q$, which has seen the answer; and your estimate, with $z$
 # from the prior, which has not.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Log-likelihoods of a hundred lower halves
 digits = torch.bernoulli(test.flat()[:100], generator=torch.Generator().manual_seed(2))
 u, v = digits.split(HALF, -1)
 generator = torch.Generator().manual_seed(3)
@@ -785,7 +791,8 @@ def latent_dependence(z):
     ### END SOLUTION
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title How the codes of neighbouring places depend on each other
 dependence_of = using("latent_dependence")
 generator = torch.Generator().manual_seed(0)
 with torch.no_grad():

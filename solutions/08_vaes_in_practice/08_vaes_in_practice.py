@@ -12,7 +12,8 @@
 
 # %% setup=true
 
-# %%
+# %% fold=true
+# @title What this notebook imports
 import torch
 
 from course_lib.beta import BetaObjective, reconstruction_gap, sample_gap
@@ -28,7 +29,8 @@ from course_lib.vae import VAE
 # "Very tempting for VAEs (especially *conditional* VAEs) to ignore the latent codes, or generate poor samples." Here are three VAEs, alike but for one number of
 # their training, which you will find out. Look at the two rows of each: what it gives back of a digit, and what it draws by itself.
 
-# %% tags=["show"]
+# %% fold=true tags=["show"]
+# @title Three models: what each gives back, and what it draws
 images, test = load_images("train"), load_images("test")
 models = {"A": load_beta_vae(0.05), "B": load_beta_vae(1.0), "C": load_beta_vae(50.0)}
 x = test.flat()
@@ -143,7 +145,8 @@ def diagnose(kl, reconstruction_gap, sample_gap):
     ### END SOLUTION
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Three numbers of each model, and your name for it
 name_it, count = using("diagnose"), using("active_units")
 pixels = images.flat()
 with torch.no_grad():
@@ -246,7 +249,8 @@ def objective_gap(kl_to_posterior, kl_to_prior, beta):
 # Find the number that shows it: for which β does $\mathcal L_\beta$ exceed $\log p(x)$? The linear-Gaussian model of notebook 02 knows its $\log p(x)$ and its posterior. Take that
 # posterior for $q$, so that the ELBO is tight.
 
-# %% tags=["show"]
+# %% fold=true tags=["show"]
+# @title The objective beside log p(x), for 31 weights
 from course_lib.linear_gaussian import linear_gaussian_evidence, linear_gaussian_posterior
 
 gap_of = using("objective_gap")
@@ -350,7 +354,7 @@ slope_prediction = "where its slope is -1"
 # %% [markdown]
 # Now choose a weight yourself and train with it, six passes. Where will it come to lie?
 
-# %% tags=["show", "varies"]
+# %% tags=["show", "varies", "yours"]
 from course_lib.training import train
 
 weighted = using("beta_elbo")
@@ -370,7 +374,8 @@ def trained_with(beta, seed=0, **changed):
 
 mine, by_hand = trained_with(MY_BETA)
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Where your model lies on the test digits
 from course_lib.distributions import kl_to_standard_normal
 
 point_of = using("rate_distortion")
@@ -413,7 +418,8 @@ strong_decoder_prediction = None
 strong_decoder_prediction = "the bound rises, the KL falls"
 ### END SOLUTION
 
-# %% tags=["show"]
+# %% fold=true tags=["show"]
+# @title Three decoders, each seeing more than the one before
 strong = load_record("strong")
 seen = ("z", "z, upper half", "z, upper half, neighbours")
 print(f"{strong.recipe}; {strong.seconds:.0f} s")
@@ -456,7 +462,8 @@ def beta_schedule(step, warmup_steps, beta_max):
     ### END SOLUTION
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Two trainings: with your schedule, and with β = 1 from the start
 schedule = using("beta_schedule")
 scheduled, with_schedule = trained_with(lambda step, kl: schedule(step, 300, 1.0))
 fixed, without = trained_with(1.0)
@@ -522,7 +529,8 @@ def next_beta(beta, kl, target_kl, factor):
     ### END SOLUTION
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title A training whose weight follows the KL
 control = using("next_beta")
 
 
@@ -549,7 +557,8 @@ figures.over_steps({"controller, 14 nats": by_controller.kls, "β = 1": without.
 # Nobody had to know which β gives 14 nats; it was found on the way, and changes as the networks learn. (β jitters around its place, and the batch's KL around its target.) The
 # same on the decoder that sees neighbours, at three seeds each: β = 1, the schedule, a fixed smaller weight, and a controller that asks for 5 nats.
 
-# %% tags=["show"]
+# %% fold=true tags=["show"]
+# @title Four trainings of the strong decoder
 cures = {"β = 1": seen[-1], "schedule to 1": "schedule"}
 cures |= {"β = 0.3": "β = 0.3", "controller": "controller"}
 figures.cures(

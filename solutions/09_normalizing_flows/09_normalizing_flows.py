@@ -74,7 +74,8 @@ def change_of_variables(log_prob_z, log_det):
 # %% [markdown]
 # See it with a map that stretches here and presses there, $x = z + \tfrac12\sinh z$, whose slope is $1 + \tfrac12\cosh z$.
 
-# %% tags=["show", "nbval-check-output"]
+# %% fold=true tags=["show", "nbval-check-output"]
+# @title The integral with the determinant, and without it
 log_p = using("change_of_variables")
 z = torch.linspace(-4, 4, 2001, dtype=torch.float64)
 x, log_det = z + 0.5 * z.sinh(), (1 + 0.5 * z.cosh()).log()
@@ -485,7 +486,8 @@ def negative_log_likelihood(flow, x):
 # %% [markdown]
 # A first flow of your own layers: four scalings and three bends between them, trained on two moons.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title A flow of your layers learns two moons
 from course_lib.toy_densities import ENTROPIES, two_moons
 from course_lib.training import train
 
@@ -530,7 +532,8 @@ entropy_prediction = "it comes down to 0.289"
 # in which one entry moves *depending on* the other, and whose determinant is still easy. Such layers are the next two notebooks; borrow one now, and look at it through
 # your microscope before you trust it.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Six borrowed couplings: trained, and held against your microscope
 from course_lib.real_nvp import AffineCoupling
 
 torch.manual_seed(0)
@@ -548,7 +551,8 @@ print(f"loss on unseen points: {loss_of(coupled, unseen).item():.3f} nats")
 entropy = ENTROPIES["two moons, σ = 0.05"]
 figures.approach(curves, entropy)
 
-# %% tags=["show"]
+# %% fold=true tags=["show"]
+# @title Samples of both flows beside the data
 draw = using("sample_flow")
 flows = {"entry by entry": by_entries, "with couplings": coupled}
 with torch.no_grad():
@@ -578,7 +582,8 @@ figures.layer_by_layer(places)
 # Real data in the plane: the codes of digits under notebook 06's VAE with two latent dimensions. Its prior is $N(0, I)$, and notebook 06 showed gaps in the codes which the prior fills. Fit a
 # flow to the codes, and take *it* for the prior: in the bound, $\log p(z)$ is then the flow's.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title A flow learns the codes of the digits
 from course_lib.data import load_images
 from course_lib.digit_model import load_digit_model
 
@@ -597,7 +602,8 @@ with torch.no_grad():
 print(f"codes of test digits: {of_gaussian:.2f} nats under N(0, I), {of_flow:.2f} under the flow")
 print(f"the bound on test digits rises by {of_flow - of_gaussian:.2f} nats, the VAE untouched")
 
-# %% tags=["show"]
+# %% fold=true tags=["show"]
+# @title Codes and digits from both priors
 with torch.no_grad():
     gaussian_z = torch.randn(1500, 2, generator=torch.Generator().manual_seed(4))
     flow_z = draw(prior, 1500, 2, torch.Generator().manual_seed(4))

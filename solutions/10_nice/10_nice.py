@@ -302,7 +302,8 @@ class Scaling(torch.nn.Module):
 # the second a quarter of it. Three flows of four layers of yours are fitted by their exact likelihood; the mean of $\log p(x)$ that the true density itself
 # would reach is known: $-\log 2\pi e = -2.84$ nats, and $\log 4$ more at half the size.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Four couplings learn a density, one of half its size, and this with a scaling
 from course_lib.flows import Composition, flow_log_prob, sample_flow, standard_normal_log_prob
 from tqdm.auto import tqdm
 
@@ -452,7 +453,8 @@ def dequantize(pixels, noise, levels):
 # Both, by numbers. The simplest density of one pixel: a narrow Gaussian on each grey value, weighted by how often it occurs in ten thousand digits. We make the
 # spikes narrower and narrower.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Narrower and narrower spikes, on whole numbers and dequantized
 from course_lib.data import load_images
 from course_lib.mixtures import mixture_log_prob
 
@@ -593,7 +595,8 @@ print(f"after 150 steps: {curves['from zeros'][-1]:.0f} nats")
 #
 # and the scaling gets a learning rate of its own, ten times that of the networks.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Your NICE in units of each pixel's spread, a thousand steps
 generator = torch.Generator().manual_seed(1)
 x, _ = dequantized(images, torch.rand(images.shape, generator=generator), 256)
 unit = x.std(0).clamp(min=0.1) * math.sqrt(3) / math.pi
@@ -673,7 +676,8 @@ def sample_entropy(dim, factors):
     ### END SOLUTION
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title The entropy of z beside three means of log p(x)
 of_z = float(using("sample_entropy")(784, torch.ones(784)))
 with torch.no_grad():
     own = log_prob(nice.sample(2000, seed) * unit).mean().item()
@@ -773,7 +777,8 @@ def inpaint_step(x, known, log_prob, step_size, noise):
 # Eight test digits, three ways of losing pixels. The unknown ones begin white, the step size falls from $10^{-3}$ to $10^{-6}$: some densities are
 # narrow, and a long step jumps over them.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Eight digits filled in, by two thousand steps of yours
 step, generator = using("inpaint_step"), torch.Generator().manual_seed(3)
 row = torch.arange(28).repeat_interleave(28)
 masks = {

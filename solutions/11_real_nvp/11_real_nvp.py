@@ -190,7 +190,8 @@ def losses_until_lost(bound, seed, steps):
     return losses
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Ten trainings: h without a bound and with one, five seeds each
 using_inverse, steps = using("affine_coupling_inverse"), 120
 bounds = {"unbounded": lambda raw: raw, "bounded": lambda raw: 1.5 * raw.tanh()}
 curves = {}
@@ -315,7 +316,8 @@ def fit_plane(model, draw, steps=600):
         schedule.step()
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Two flows, three densities
 kinds = {"NICE": NICE, "Real-NVP": using("RealNVP")}
 draws = {
     "two moons, σ = 0.1": lambda n, generator: two_moons(n, 0.1, generator),
@@ -454,7 +456,8 @@ def bits_per_dim(log_prob, num_dims, levels):
 # Now test your own pipeline, all of it. A model of which the answer is known: uniform. Under it $\log p(x) = 0$, and of $y$ it says
 # $\log p(y) = -\log|\det dy/dx|$, with which it goes through the same steps as any flow. It must have exactly 8 bits/dim.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title The uniform model through your pipeline, right and wrong
 from course_lib.data import load_images
 from course_lib.nice import dequantize
 
@@ -796,7 +799,8 @@ def fit(model, steps=250, rate=5e-3):
     return reached
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Your Real-NVP learns digits
 Model = using("ImageRealNVP")
 torch.manual_seed(0)
 flow = Model(1, 28, 28, 24, 2)
@@ -829,7 +833,8 @@ figures.beside_others(mine)
 # Published bits/dim of Real-NVP (its table 1, natural images): CIFAR-10 3.49, ImageNet 32 × 32 4.28 and 64 × 64 3.98, LSUN 2.72 (bedroom), 2.81 (tower) and 3.08 (church), CelebA
 # 3.02. Those are models of millions of parameters, trained on GPUs for days. Digits are cheap by comparison: most of a digit is black margin.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Samples of both models, at several temperatures
 back = using("logit_transform_inverse")
 
 
@@ -857,7 +862,8 @@ figures.image_rows(rows, title, below)
 #
 # A flow has a $z$ for every image, exactly: no encoder, no inference. Two digits have two $z$; between them lies a way, and every point on it decodes.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title From digit to digit, in z and in pixels
 pairs, labels = [(0, 1), (2, 3), (4, 7)], load_images("test").labels.tolist()
 way = torch.linspace(0, 1, 9)
 rows = {}
@@ -878,7 +884,8 @@ figures.image_rows(rows, title, "from left to right: 0 to 1 of the way")
 #
 # And what do the scales hold? Keep one scale's latents of a digit, and draw the other's anew.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title One scale's latents kept, the other's drawn anew
 from course_lib.image_flows import join_latents, split_latents
 
 generator = torch.Generator().manual_seed(6)
@@ -973,7 +980,8 @@ attempt("11_real_nvp", my_density)
 #
 # The same class takes three channels. One of CIFAR-10's photographs, 32 × 32 pixels, was trained beforehand, for a short time on one core:
 
-# %% tags=["show"]
+# %% fold=true tags=["show"]
+# @title A small Real-NVP of photographs, and what it draws
 from course_lib.colour_images import CIFAR_FLOW_FILE, load_colour_images
 from course_lib.data import DataError
 from course_lib.figures.colour import real_nvp_of_photographs

@@ -12,7 +12,8 @@
 
 # %% setup=true
 
-# %%
+# %% fold=true
+# @title What this notebook imports
 import math
 
 import torch
@@ -96,7 +97,8 @@ def evidence_gap(log_weights):
     ### END SOLUTION
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Five thousand samples of z for each of twenty digits
 gap, most = using("evidence_gap"), 5000
 generator = torch.Generator().manual_seed(0)
 weights = []
@@ -224,7 +226,8 @@ def flow_bits_per_dim(flow, pixels, noise, levels, alpha):
 # A pipeline is tested with a model whose answer is known. One that finds every image equally likely has a density of 1 on $[0,1)^D$: log p(y) undoes the logit, and nothing
 # else. With 256 levels it must say 8 bits/dim, to the last digit.
 
-# %% tags=["show", "nbval-check-output"]
+# %% fold=true tags=["show", "nbval-check-output"]
+# @title The model that finds every image equally likely
 from course_lib.real_nvp import logit_transform_inverse
 
 
@@ -244,7 +247,8 @@ print(f"every image equally likely: {known.mean():.4f} bits/dim")
 #
 # The flows are asked here and now. The VAE's importance-weighted bound of all 500 digits with $K = 5{,}000$ took minutes, and was measured beforehand by the same formulas.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Three models, one unit
 with torch.no_grad():
     bits = {"VAE": measured()["VAE/digits"]}
     bits["NICE"] = of_flow(nice, pixels, noise, 256, 0.05)
@@ -402,7 +406,8 @@ def detection(usual, unusual):
     ### END SOLUTION
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Images that nobody trained on: how often each model sounds the alarm
 alarm, kinds = using("detection"), kinds_of_images()
 asked = {"VAE": {kind: measured()[f"VAE/{kind}"] for kind in kinds}}
 with torch.no_grad():
@@ -470,7 +475,8 @@ def power_law(sizes, costs, size):
     ### END SOLUTION
 
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Time and memory of five sizes, and where your line leads
 from course_lib.comparing import cost_of_step
 from course_lib.image_flows import ImageRealNVP
 
@@ -503,7 +509,8 @@ figures.growth(sizes, costs, lines, ends)
 # "+ can get exact probabilities/likelihoods; + no need for lower bounds; + conceptually simpler (perhaps); − requires special architecture; − Z must have same dimensionality
 # as X." Five lines. Take two more measurements, then read each of them by your own numbers.
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Parameters, latents, seconds: one row a model
 from course_lib.comparing import core_seconds
 
 models = {"VAE": vae, "NICE": nice, "Real-NVP": real_nvp}
@@ -579,7 +586,8 @@ dimension_line = None
 dimension_line = "3,145,728"
 ### END SOLUTION
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title The last slide, line by line, with your answers
 means = {name: values.mean().item() for name, values in bits.items()}
 exact = f"exact: {means['Real-NVP']:.2f} and {means['NICE']:.2f} bits/dim; "
 exact += f"VAE: at most {means['VAE']:.2f}"
@@ -644,7 +652,8 @@ codes_choice = None
 codes_choice = "the VAE's, because it is short and says what matters for the whole image"
 ### END SOLUTION
 
-# %% tags=["show", "varies"]
+# %% fold=true tags=["show", "varies"]
+# @title Your three choices, and what follows from each
 of = asked["Real-NVP"]
 low, high = of["digits"].quantile(torch.tensor([0.01, 0.99])).tolist()
 let_through = {"more": [], "more or fewer": []}

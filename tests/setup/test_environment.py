@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from grading.course import ROOT
 
-CONDA_NAMES = {"pytorch": "torch"}
+CONDA_NAMES = {"pytorch": "torch", "python-build": "build"}
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

@@ -9,6 +9,7 @@ import pytest
 from grading.course import release_path, topics
 from grading.release.source import expand, read_source
 
+LONGEST_OPEN = 8  # lines of given code between a question and its picture
 WIDEST = 100  # characters that fit beside JupyterLab's file browser on a small screen
 
 
@@ -46,3 +47,13 @@ def test_no_line_of_given_code_runs_out_of_the_page(topic):
         given = re.sub(r" *### BEGIN SOLUTION.*?### END SOLUTION", "", cell.source, flags=re.S)
         given = re.sub(r"### BEGIN HIDDEN TESTS.*?### END HIDDEN TESTS", "", given, flags=re.S)
         assert [line for line in given.splitlines() if len(line) > WIDEST] == []
+
+
+@pytest.mark.parametrize("topic", topics())
+def test_long_code_is_folded_unless_it_is_the_students_to_change(topic):
+    for cell in read_source(topic).cells:
+        open_to_see = not cell.metadata.get("jupyter", {}).get("source_hidden")
+        given = cell.cell_type == "code" and "nbgrader" not in cell.metadata
+        if given and open_to_see and "yours" not in cell.metadata.get("tags", []):
+            code = [line for line in cell.source.splitlines() if line.strip() and not line.strip().startswith("#")]
+            assert len(code) <= LONGEST_OPEN, f"fold this cell, and give it a # @title:\n{cell.source}"
