@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from course_lib.answers import LocalAnswer
 from course_lib.checker.candidates import known_answers
-from course_lib.checker.compare import Case, difference, expected, observe, reference_answer
+from course_lib.checker.compare import Case, Observation, difference, expected, observe, reference_answer
 from course_lib.checker.exercise import ClassExercise, Exercise, Question
 from course_lib.checker.mutants import class_mutants, mutants, two_changes
 from course_lib.checker.probes import HIDDEN, Draw
@@ -39,6 +39,9 @@ HIDDEN_SEED = 31_337
 SECONDS = 5.0  # that a mutant may take: one without an end must not stop the rest
 PAIRS = 40  # of changes at once, of one exercise
 OTHER_SEEDS = range(900, 910)
+_KNOWN: dict[
+    tuple[Callable[..., Any], int, tuple[str, ...]], Observation
+] = {}  # of known functions, on inputs that recur
 EQUIVALENTS = PAGE.parent.parent / "tests" / "checker" / "equivalents.toml"
 START, END = "<!-- written by make mutants: begin -->", "<!-- written by make mutants: end -->"
 
@@ -56,33 +59,50 @@ class Outcome:
     slowest: float = 0.0
 
 
-def agrees(exercise: Exercise, one: Callable[..., Any]) -> bool:
+Seen = Callable[[int, tuple[str, ...]], Observation]
+
+
+def seen_of(exercise: Exercise, one: Callable[..., Any]) -> Seen:
+    """Return what a function does on other inputs, by their seed and the gradients asked for; run once on each."""
+
+    @functools.cache
+    def seen(seed: int, gradients: tuple[str, ...]) -> Observation:
+        answer = LocalAnswer(exercise.name, one, SECONDS)
+        return observe(exercise, answer, _case(exercise, seed, gradients))
+
+    return seen
+
+
+def agrees(exercise: Exercise, seen: Seen) -> bool:
     """Whether a mutant does on other inputs what the reference does, gradients included."""
     return all(
-        _same(exercise, one, exercise.reference, seed, gradients)
+        _same(exercise, seen, exercise.reference, seed, gradients)
         for seed in OTHER_SEEDS
         for gradients in ((), exercise.gradients)
     )
 
 
-def is_true(exercise: Exercise, one: Callable[..., Any], told: list[Callable[..., Any]]) -> bool:
+def is_true(exercise: Exercise, seen: Seen, told: list[Callable[..., Any]]) -> bool:
     """Whether one of the mistakes that bear the name told does on other inputs what a mutant does.
 
     What is told of a value says nothing of its gradient; where the values are right, it is the gradients that were meant.
     """
-    values_right = all(_same(exercise, one, exercise.reference, seed, ()) for seed in OTHER_SEEDS)
+    values_right = all(_same(exercise, seen, exercise.reference, seed, ()) for seed in OTHER_SEEDS)
     gradients = exercise.gradients if values_right else ()
-    return any(all(_same(exercise, one, function, seed, gradients) for seed in OTHER_SEEDS) for function in told)
+    return any(all(_same(exercise, seen, function, seed, gradients) for seed in OTHER_SEEDS) for function in told)
 
 
-def _same(
-    exercise: Exercise, one: Callable[..., Any], function: Callable[..., Any], seed: int, gradients: tuple[str, ...]
-) -> bool:
-    case = Case(exercise.probe(Draw(seed, HIDDEN[seed % len(HIDDEN)])), gradients)
-    mine = observe(exercise, LocalAnswer(exercise.name, one, SECONDS), case)
-    if function is exercise.reference:
-        return difference(exercise, mine, expected(exercise, case)) is None
-    return difference(exercise, mine, observe(exercise, reference_answer(exercise, function), case)) is None
+def _same(exercise: Exercise, seen: Seen, function: Callable[..., Any], seed: int, gradients: tuple[str, ...]) -> bool:
+    known = (function, seed, gradients)
+    if known not in _KNOWN:
+        case, right = _case(exercise, seed, gradients), function is exercise.reference
+        answer = reference_answer(exercise, function)
+        _KNOWN[known] = expected(exercise, case) if right else observe(exercise, answer, case)
+    return difference(exercise, seen(seed, gradients), _KNOWN[known]) is None
+
+
+def _case(exercise: Exercise, seed: int, gradients: tuple[str, ...]) -> Case:
+    return Case(exercise.probe(Draw(seed, HIDDEN[seed % len(HIDDEN)])), gradients)
 
 
 @functools.cache
@@ -106,7 +126,7 @@ def try_function(exercise: Exercise, outcome: Outcome, most: int | None) -> None
             outcome.counts["tried"] += 1
             if report.passed:
                 outcome.counts["pass"] += 1
-                if not agrees(exercise, mutant.function):
+                if not agrees(exercise, seen_of(exercise, mutant.function)):
                     outcome.let_pass.append(mutant.says)
             elif report.misconception is None and _is_error(report):
                 outcome.counts["error"] += 1
@@ -116,7 +136,7 @@ def try_function(exercise: Exercise, outcome: Outcome, most: int | None) -> None
             else:
                 outcome.counts["named"] += 1
                 told = known_answers(exercise, report.misconception or "")
-                if told and not is_true(exercise, mutant.function, told):
+                if told and not is_true(exercise, seen_of(exercise, mutant.function), told):
                     outcome.untrue.append(f"{mutant.says} Told: {report.misconception}")
 
 
@@ -131,7 +151,7 @@ def try_pairs(exercise: Exercise, outcome: Outcome, most: int | None) -> None:
             continue
         outcome.counts["pairs named"] += 1
         told = known_answers(exercise, report.misconception)
-        if told and not is_true(exercise, function, told):
+        if told and not is_true(exercise, seen_of(exercise, function), told):
             outcome.untrue.append(f"{one} And: {other} Told: {report.misconception}")
 
 
@@ -189,7 +209,7 @@ def table(outcomes: list[Outcome]) -> str:
     for o in outcomes:
         c = o.counts
         same = c["pass"] - len(o.let_pass)
-        values = (c["tried"], c["error"], c["named"], c["unnamed"], same, len(o.let_pass))
+        values: tuple[int, ...] = (c["tried"], c["error"], c["named"], c["unnamed"], same, len(o.let_pass))
         values += (c["pairs"], c["pairs named"], len(o.untrue))
         rows.append(f"| {o.topic[:2]} | `{o.name}` | " + " | ".join(map(str, values)) + " |")
         total.update(dict(zip("abcdefghi", values, strict=True)))

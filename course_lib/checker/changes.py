@@ -139,8 +139,9 @@ def _signs_and_terms(node: ast.AST, words: Words) -> Iterator[Change]:
         yield _binary(left, node.op, _times(number, right)), f"{_capital(words.term(right))} {says}."
         yield _binary(_times(number, left), node.op, right), f"{_capital(words.term(left))} {says}."
     if words.of(left) and words.of(right):
-        product = f"You multiply where a {'sum' if isinstance(node.op, ast.Add) else 'difference'} belongs"
-        yield _binary(left, ast.Mult(), right), f"{product}: {words.of(left)} and {words.of(right)}."
+        belongs = "sum" if isinstance(node.op, ast.Add) else "difference"
+        product = f"{_capital(words.term(left))} is multiplied by {words.term(right)}, where a {belongs} belongs."
+        yield _binary(left, ast.Mult(), right), product
 
 
 def _factors(node: ast.AST, words: Words) -> Iterator[Change]:
@@ -164,7 +165,7 @@ def _factors(node: ast.AST, words: Words) -> Iterator[Change]:
         elif one:
             yield left, f"A constant factor is missing: {words.term(left)} needs one."
         if one and two:
-            yield _binary(right, ast.Div(), left), f"The quotient of {one} and {two} is upside down."
+            yield _binary(right, ast.Div(), left), f"A quotient is upside down, with {one} below and {two} above."
     elif isinstance(node.op, ast.Pow) and one:
         yield left, f"{one} should be raised to a power, and is not."
         yield (

@@ -153,9 +153,10 @@ def _inside(function: Callable[..., Any], tree: Definition, words: Words, depth:
         part = _environment(function).get(node.func.id)
         if not isinstance(part, FunctionType) or not part.__module__.startswith("course_lib."):
             continue
-        told = PARTS.get(part.__name__, part.__name__.replace("_", " ").strip())
+        told = PARTS.get(part.__name__, part.__name__.replace("_", " "))
         about = words.of(node.args[0]) if node.args else None
         where = f"In {told}" + (f" of {about}" if about else "")
+        unnamed = not part.__name__[0].isalpha()  # a helper of a right answer: its name says nothing to a student
         own = tuple(words.of(argument) or "" for argument in node.args)
         name = node.func.id
         node.func.id = "_part"
@@ -164,8 +165,8 @@ def _inside(function: Callable[..., Any], tree: Definition, words: Words, depth:
         known = (Mutant(m.says, m.answer) for m in _mistakes.get(part, ()))
         for mutant in itertools.chain(known, _mutants(part, own, depth - 1)):
             if (whole := _run(function, tree, compiled, _part=mutant.function)) is not None:
-                inner = mutant.says.startswith("In ")  # the innermost part says it best
-                says = mutant.says if inner else f"{where}: {mutant.says[:1].lower()}{mutant.says[1:]}"
+                as_it_is = unnamed or mutant.says.startswith("In ")  # the innermost part says it best
+                says = mutant.says if as_it_is else f"{where}: {mutant.says[:1].lower()}{mutant.says[1:]}"
                 yield Mutant(says, whole)
 
 
