@@ -1,0 +1,161 @@
+"""The site in a real browser: sliders move the picture, nothing fails in a script, nobody is shut out, in both themes."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import statistics
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("furo", reason="the extra `site` is not installed")
+
+from webdriver import CHROMEDRIVER, CHROMIUM, browser, wait_until
+
+from course_lib.explorers import EXPLORERS
+from course_lib.explorers.controls import Choice, Switch
+
+AXE = importlib.util.find_spec("axe_playwright_python")
+MISSING = [name for name, found in (("chromium", CHROMIUM), ("chromedriver", CHROMEDRIVER)) if not found]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=f"no {' and no '.join(MISSING)} here")]
+
+MILLISECONDS = 100  # from an input to its picture on two idle cores
+SHARED = 5  # the machine may be busy with other tests
+ARROW_RIGHT, ARROW_LEFT, ARROW_DOWN, ARROW_UP, SPACE = "\ue014", "\ue012", "\ue015", "\ue013", " "
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+ERRORS = """
+window.failed = []
+addEventListener('error', event => failed.push(event.message || `not loaded: ${event.target.src || event.target.href}`), true)
+addEventListener('unhandledrejection', event => failed.push(String(event.reason)))
+const said = console.error
+console.error = (...words) => { failed.push(words.join(' ')); said(...words) }
+"""
+RUN_AXE = """
+const options = arguments[0] === 'all'
+  ? {runOnly: {type: 'tag', values: arguments[1]}} : {runOnly: {type: 'rule', values: ['color-contrast']}}
+return axe.run(document, {...options, resultTypes: ['violations']}).then(found => found.violations.map(rule =>
+  `${rule.id}: ${rule.nodes.length} × ${rule.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')}`))
+"""
+WATCH = """
+const figure = document.getElementById(arguments[0])
+figure.scrollIntoView()
+figure.times = []
+figure.addEventListener('input', event => { figure.begun = event.timeStamp }, true)
+new MutationObserver(() => requestAnimationFrame(() => {
+  if (figure.begun) figure.times.push(performance.now() - figure.begun)
+  figure.begun = null
+})).observe(figure.querySelector('.picture'), {childList: true, subtree: true, attributes: true})
+const data = JSON.parse(figure.querySelector('script').textContent)
+const images = data.files.filter(Boolean).map(file => fetch(`${data.folder}/${file}`).then(answer => answer.ok))
+return Promise.all(images).then(all => all.every(Boolean))
+"""
+SEEN = """
+const figure = document.getElementById(arguments[0])
+const over = figure.querySelector('img.over')
+return {text: figure.querySelector('img.first').alt, file: over && over.src.split('/').pop(), times: figure.times,
+  shown: !over || over.naturalWidth > 0,
+  places: [...figure.querySelectorAll('input, select')].map(c =>
+    c.type === 'checkbox' ? Number(c.checked) : c.tagName === 'SELECT' ? c.selectedIndex : Number(c.value))}
+"""
+CONTROLS = "return [...document.getElementById(arguments[0]).querySelectorAll('input, select')]"
+DATA = "return JSON.parse(document.getElementById(arguments[0]).querySelector('script').textContent)"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    handler = functools.partial(Quiet, directory=str(site.html))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def reader(address):
+    with browser(1280, 1000) as page:
+        page.ask("POST", "/goog/cdp/execute", cmd="Page.addScriptToEvaluateOnNewDocument", params={"source": ERRORS})
+        page.open(f"{address}/index.html")
+        yield page
+
+
+def in_theme(reader, theme: str) -> None:
+    reader.run("localStorage.setItem('theme', arguments[0])", theme)
+
+
+def place_of(site, name: str) -> str:
+    found = [
+        path
+        for path in site.html.glob("notebooks/*.html")
+        if f'id="explorer-{name}"' in path.read_text(encoding="utf-8")
+    ]
+    return f"notebooks/{found[0].name}"
+
+
+def key_for(control, place: int, last: int) -> str:
+    if isinstance(control, Switch):
+        return SPACE
+    if isinstance(control, Choice):
+        return ARROW_DOWN if place < last else ARROW_UP
+    return ARROW_RIGHT if place < last else ARROW_LEFT
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_controls_move_the_picture_and_its_text(site, address, reader, name):
+    reader.open(f"{address}/{place_of(site, name)}")
+    figure = f"explorer-{name}"
+    assert reader.run(WATCH, figure), "every frame is there"
+    data = reader.run(DATA, figure)
+    numbers = {tuple(place): number for number, place in enumerate(data["places"])}
+    for at, (control, handle) in enumerate(
+        zip(EXPLORERS[name].controls.values(), reader.run(CONTROLS, figure), strict=True)
+    ):
+        assert reader.name_of(handle) == control.text
+        before = reader.run(SEEN, figure)
+        reader.press(handle, key_for(control, before["places"][at], len(data["names"][at]) - 1))
+        moved = reader.run(SEEN, figure)
+        assert moved["places"][at] != before["places"][at]
+        number = numbers[tuple(moved["places"])]
+
+        def followed(number=number):
+            seen = reader.run(SEEN, figure)
+            return seen["text"] == data["texts"][number] and seen["file"] == data["files"][number] and seen["shown"]
+
+        wait_until(followed, 5, f"the picture of {name} at {moved['places']}")
+    times = reader.run(SEEN, figure)["times"]
+    print(f"{name:18s}", *(f"{time:4.0f}" for time in times), "ms")
+    assert times
+    assert statistics.median(times) < SHARED * MILLISECONDS
+    assert reader.run("return failed") == []
+
+
+def test_an_explorer_stands_still_without_scripts(site, reader, address):
+    page = site.html / place_of(site, "plane")
+    assert '<div class="controls" hidden>' in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(AXE is None, reason="no axe-core: axe-playwright-python is not installed")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("part", range(4))
+def test_no_page_shuts_anybody_out(site, address, reader, theme, part):
+    axe = (Path(AXE.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
+    in_theme(reader, theme)
+    pages = [path.relative_to(site.html).as_posix() for path in site.pages]
+    told = {}
+    for name in pages[part::4]:
+        reader.open(f"{address}/{name}")
+        assert reader.run("return document.body.dataset.theme") == theme
+        reader.run("document.querySelectorAll('details').forEach(part => { part.open = true })")
+        reader.run(axe)
+        # Of all rules, only that of contrast sees a theme.
+        if found := reader.run(RUN_AXE, "all" if theme == "light" else "contrast", TAGS):
+            told[name] = found
+        assert reader.run("return failed") == [], name
+    assert not told
