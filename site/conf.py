@@ -33,6 +33,7 @@ napoleon_use_ivar = True
 # Furo: light, dark and narrow screens, print, a table of contents that follows; 100 kB, no font and no script from outside.
 html_theme = "furo"
 html_static_path = ["static"]
+templates_path = ["templates"]
 html_css_files = ["course.css"]
 html_js_files = ["course.js"]
 html_show_sphinx = False

@@ -15,7 +15,7 @@ from course_site.notebooks import Notebook
 from course_site.references import Work, same, works
 from grading.course import topics
 
-MENTION = re.compile(r"\b(?:[Nn]otebooks? (?P<first>\d\d)|(?<=\d\d)(?:,| and|, and| to) (?P<further>\d\d))\b")
+MENTION = re.compile(r"\b(?:[Nn]otebooks?\s(?P<first>\d\d)|(?<=\d\d)(?:,| and|, and| to)\s(?P<further>\d\d))\b")
 # What is no running text, or a link already.
 ELSEWHERE = (nodes.reference, nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.title, nodes.raw)
 REFERENCES = "references"
@@ -89,7 +89,7 @@ class NumberReferences(SphinxTransform):
             return
         _notebooks, known = course()
         for title in list(self.document.findall(nodes.emphasis)):
-            work = next((work for work in known if same(work.title, title.astext())), None)
+            work = next((work for work in known if same(work.title, " ".join(title.astext().split()))), None)
             if work is not None:
                 link = addnodes.pending_xref(
                     "",

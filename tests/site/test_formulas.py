@@ -57,7 +57,7 @@ def test_aligned_equations_are_a_table():
     ("text", "numbers"),
     [
         ("as in notebook 02, and more", ["02"]),
-        ("Notebook 10 opens it", ["10"]),
+        ("(Notebook\n10 opens it)", ["10"]),
         ("known from notebooks 01 and 02: both", ["01", "02"]),
         ("notebooks 01, 02 and 03", ["01", "02", "03"]),
         ("of 10 and 12 there are 22", []),

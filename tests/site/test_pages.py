@@ -52,7 +52,8 @@ def text_of(page: Path, without: tuple[str, ...] = ()) -> str:
 
 
 def squeezed(text: str) -> str:
-    return re.sub(r"\s+", "", text)
+    """A text without what typesetting changes: blanks, and quotes that curl."""
+    return re.sub(r"\s+", "", text).translate(str.maketrans("‘’“”", "''\"\""))
 
 
 def page(site, topic: str) -> Path:
@@ -66,10 +67,11 @@ def test_the_site_builds_without_a_warning(site):
 
 @pytest.mark.parametrize("topic", ALL)
 def test_a_page_holds_no_line_of_a_solution(site, topic):
-    released = squeezed("\n".join(cell.source for cell in Notebook(topic).released.cells))
+    # Hints come close to code, in backticks, which a page does not show.
+    released = squeezed("\n".join(cell.source for cell in Notebook(topic).released.cells)).replace("`", "")
     shown = squeezed(text_of(page(site, topic)))
     blocks = SOLUTION.findall(source_path(topic).read_text(encoding="utf-8"))
-    assert len(blocks) == sum(exercise.points > 0 for exercise in TOPICS[topic]), "every solution was found"
+    assert len(blocks) >= sum(exercise.points > 0 for exercise in TOPICS[topic]), "every solution was found"
     lines = {squeezed(line) for block in blocks for line in block.splitlines()}
     told = [line for line in lines if line and line not in released and line in shown]
     # A short line, such as `return z`, may be part of a word of the page's.
@@ -117,6 +119,13 @@ def test_every_explorer_has_its_place_in_a_page(site):
     pages = "".join(path.read_text(encoding="utf-8") for path in site.html.glob("notebooks/*.html"))
     for name in EXPLORERS:
         assert pages.count(f'id="explorer-{name}"') == 1
+
+
+def test_without_scripts_an_explorer_is_a_picture_with_its_text(site):
+    html = (site.html / "notebooks" / "06_variational_autoencoder.html").read_text(encoding="utf-8")
+    figure = re.search(r'<figure class="explorer".*?</figure>', html, re.DOTALL)[0]
+    assert '<div class="controls" hidden>' in figure
+    assert len(re.search(r'<img class="course-picture first" src="[^"]+" alt="([^"]+)"', figure)[1]) > 40
 
 
 def test_no_link_is_dead(site):

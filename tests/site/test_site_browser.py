@@ -23,6 +23,7 @@ MISSING = [name for name, found in (("chromium", CHROMIUM), ("chromedriver", CHR
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=f"no {' and no '.join(MISSING)} here")]
 
 MILLISECONDS = 100  # from an input to its picture on two idle cores
+PARTS = 8
 SHARED = 5  # the machine may be busy with other tests
 ARROW_RIGHT, ARROW_LEFT, ARROW_DOWN, ARROW_UP, SPACE = "\ue014", "\ue012", "\ue015", "\ue013", " "
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -33,11 +34,21 @@ addEventListener('unhandledrejection', event => failed.push(String(event.reason)
 const said = console.error
 console.error = (...words) => { failed.push(words.join(' ')); said(...words) }
 """
+# All rules in the light theme; in the dark one that of contrast, for no other sees a theme. Formulas have the colour of their text.
 RUN_AXE = """
-const options = arguments[0] === 'all'
-  ? {runOnly: {type: 'tag', values: arguments[1]}} : {runOnly: {type: 'rule', values: ['color-contrast']}}
-return axe.run(document, {...options, resultTypes: ['violations']}).then(found => found.violations.map(rule =>
-  `${rule.id}: ${rule.nodes.length} × ${rule.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')}`))
+const options = {resultTypes: ['violations'], preload: false, selectors: false}
+const all = {type: 'tag', values: arguments[0]}, contrast = {type: 'rule', values: ['color-contrast']}
+const told = []
+document.querySelectorAll('details').forEach(part => { part.open = true })
+return (async () => {
+  for (const [theme, runOnly] of [['light', all], ['dark', contrast]]) {
+    document.body.dataset.theme = theme
+    const found = await axe.run({include: [document], exclude: [['math']]}, {...options, runOnly})
+    told.push(...found.violations.map(rule => `${theme} ${rule.id}: ${rule.nodes.length} × ` +
+      rule.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')))
+  }
+  return told
+})()
 """
 WATCH = """
 const figure = document.getElementById(arguments[0])
@@ -86,10 +97,6 @@ def reader(address):
         yield page
 
 
-def in_theme(reader, theme: str) -> None:
-    reader.run("localStorage.setItem('theme', arguments[0])", theme)
-
-
 def place_of(site, name: str) -> str:
     found = [
         path
@@ -113,6 +120,7 @@ def test_controls_move_the_picture_and_its_text(site, address, reader, name):
     figure = f"explorer-{name}"
     assert reader.run(WATCH, figure), "every frame is there"
     data = reader.run(DATA, figure)
+    changes = 0
     numbers = {tuple(place): number for number, place in enumerate(data["places"])}
     for at, (control, handle) in enumerate(
         zip(EXPLORERS[name].controls.values(), reader.run(CONTROLS, figure), strict=True)
@@ -123,6 +131,7 @@ def test_controls_move_the_picture_and_its_text(site, address, reader, name):
         moved = reader.run(SEEN, figure)
         assert moved["places"][at] != before["places"][at]
         number = numbers[tuple(moved["places"])]
+        changes += before["text"] != data["texts"][number]  # two weights may show the same model
 
         def followed(number=number):
             seen = reader.run(SEEN, figure)
@@ -131,31 +140,65 @@ def test_controls_move_the_picture_and_its_text(site, address, reader, name):
         wait_until(followed, 5, f"the picture of {name} at {moved['places']}")
     times = reader.run(SEEN, figure)["times"]
     print(f"{name:18s}", *(f"{time:4.0f}" for time in times), "ms")
-    assert times
-    assert statistics.median(times) < SHARED * MILLISECONDS
+    assert len(times) >= changes
+    assert not times or statistics.median(times) < SHARED * MILLISECONDS
     assert reader.run("return failed") == []
 
 
-def test_an_explorer_stands_still_without_scripts(site, reader, address):
-    page = site.html / place_of(site, "plane")
-    assert '<div class="controls" hidden>' in page.read_text(encoding="utf-8")
-
-
 @pytest.mark.skipif(AXE is None, reason="no axe-core: axe-playwright-python is not installed")
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("part", range(4))
-def test_no_page_shuts_anybody_out(site, address, reader, theme, part):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_page_shuts_anybody_out(site, address, reader, part):
     axe = (Path(AXE.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
-    in_theme(reader, theme)
     pages = [path.relative_to(site.html).as_posix() for path in site.pages]
     told = {}
-    for name in pages[part::4]:
+    for name in pages[part::PARTS]:
         reader.open(f"{address}/{name}")
-        assert reader.run("return document.body.dataset.theme") == theme
-        reader.run("document.querySelectorAll('details').forEach(part => { part.open = true })")
         reader.run(axe)
-        # Of all rules, only that of contrast sees a theme.
-        if found := reader.run(RUN_AXE, "all" if theme == "light" else "contrast", TAGS):
+        if found := reader.run(RUN_AXE, TAGS):
             told[name] = found
         assert reader.run("return failed") == [], name
     assert not told
+
+
+@pytest.mark.skipif(AXE is None, reason="no axe-core: axe-playwright-python is not installed")
+def test_what_shuts_somebody_out_would_be_found(address, reader):
+    axe = (Path(AXE.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
+    reader.open(f"{address}/references.html")
+    reader.run(
+        "for (const colour of ['#bbb', '#444']) {"
+        "const bad = document.createElement('p'); bad.textContent = 'pale'; bad.style.color = colour;"
+        "document.querySelector('article').append(bad, new Image()) }"
+    )
+    reader.run(axe)
+    told = " ".join(reader.run(RUN_AXE, TAGS))
+    assert "light color-contrast" in told
+    assert "dark color-contrast" in told
+    assert "image-alt" in told
+
+
+@pytest.mark.parametrize(("theme", "ground"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(19, 20, 22)")])
+def test_a_reader_chooses_light_or_dark_and_pictures_follow(address, reader, theme, ground):
+    reader.run("localStorage.setItem('theme', arguments[0])", theme)
+    reader.open(f"{address}/index.html")
+    assert reader.run("return getComputedStyle(document.body).backgroundColor") == ground
+    turned = reader.run("return getComputedStyle(document.querySelector('img.course-picture')).filter")
+    assert turned == ("none" if theme == "light" else "invert(0.93) hue-rotate(180deg)")
+    reader.run("localStorage.removeItem('theme')")
+
+
+def test_a_page_fits_a_phone(site, address, reader):
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    reader.ask("POST", "/goog/cdp/execute", cmd="Emulation.setDeviceMetricsOverride", params=metrics)
+    try:
+        for path in site.pages:
+            name = path.relative_to(site.html).as_posix()
+            reader.open(f"{address}/{name}")
+            assert reader.run("return document.documentElement.scrollWidth") <= 390, name
+    finally:
+        reader.ask("POST", "/goog/cdp/execute", cmd="Emulation.clearDeviceMetricsOverride", params={})
+
+
+def test_the_search_finds_what_a_page_is_about(address, reader):
+    reader.open(f"{address}/search.html?q=entropy")
+    found = "return [...document.querySelectorAll('#search-results li a')].map(link => link.getAttribute('href'))"
+    wait_until(lambda: any("02_jensen" in link for link in reader.run(found)), 10, "notebook 02 among what is found")
