@@ -27,6 +27,7 @@ html_math_renderer = "mathml"
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+add_module_names = False
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 

@@ -13,6 +13,7 @@ from docutils import nodes
 from fontTools import subset
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
 FONT = "STIXTwoMath-Regular"
@@ -25,8 +26,10 @@ CHARACTERS = "20-7E,A0-B7,2B0-2FF,370-3FF,2000-2067,2100-214F,2190-21FF,2200-22F
 ALPHABETS = {"script": "SCRIPT", "double-struck": "DOUBLE-STRUCK", "bold": "BOLD"}
 NARROW = {"negativethinmathspace": "-0.167em"}
 THIN = "0.167em"
+LONG = 60  # characters of TeX, more than a phone has room for
 FUNCTIONS = {"log", "det", "exp", "tanh", "sinh", "cosh", "dim", "arg"}
 BARS = {"|", "‖"}  # of a condition or a divergence: without room, as TeX sets them
+OPENING, CLOSING = "([{⟨", ")]}⟩"
 SCRIPTS = {"msup", "msub", "msubsup"}
 
 logger = logging.getLogger(__name__)
@@ -46,8 +49,8 @@ def mathml(tex: str, block: bool) -> str:
         tree = ElementTree.fromstring(made)
     except Exception as error:  # of whatever kind: latex2mathml has many
         raise ValueError(f"no MathML for {tex!r}: {error!r}") from None
-    text = "".join(tree.itertext()).replace("\\_", "_")  # in \\text it leaves what is escaped as it is
-    if "\\" in text:  # and what it does not know, as it was written
+    text = "".join(tree.itertext())
+    if "\\" in text.replace("\\_", "_"):  # what latex2mathml does not know, it leaves as it was written
         raise ValueError(f"no MathML for {text!r}, of {tex!r}")
     _core(tree)
     ElementTree.register_namespace("", "http://www.w3.org/1998/Math/MathML")
@@ -56,19 +59,27 @@ def mathml(tex: str, block: bool) -> str:
 
 def _core(tree: ElementTree.Element) -> None:
     for element in list(tree.iter()):
-        alphabet = ALPHABETS.get(element.attrib.pop("mathvariant", ""))
-        if alphabet and element.text:
-            element.text = "".join(_letter(character, alphabet) for character in element.text)
-        if element.text:
-            element.text = element.text.replace("\\_", "_")
-        if _kind(element) == "mo" and element.text in BARS:
+        text = (element.text or "").replace("\\_", "_")
+        if alphabet := ALPHABETS.get(element.attrib.pop("mathvariant", "")):
+            text = "".join(_letter(character, alphabet) for character in text)
+        if text == "~":  # of TeX's \\sim, a relation
+            text, element.tag = "∼", element.tag.replace("}mi", "}mo")
+        if text in FUNCTIONS:
+            element.tag = element.tag.replace("}mo", "}mi")
+            element.attrib.clear()
+        element.text = text or None
+        if text in BARS and "minsize" not in element.attrib:
             element.attrib |= {"lspace": "0", "rspace": "0"}
+        elif "minsize" in element.attrib:  # a large bracket, wherever it stands
+            element.attrib |= {"stretchy": "true", "symmetric": "true"}
+            if text in OPENING + CLOSING:
+                element.set("form", "prefix" if text in OPENING else "postfix")
         if element.get("width") in NARROW:
             element.set("width", NARROW[element.get("width", "")])
         if _kind(element) in SCRIPTS:
             for script in element[1:]:
                 if script.text == "⊤":  # a transpose is no relation: without room on both sides
-                    script.tag = script.tag.replace("mo", "mi")
+                    script.tag = script.tag.replace("}mo", "}mi")
         if _kind(element) == "mrow":
             _set_functions_apart(element)
 
@@ -108,13 +119,33 @@ def _written(tex: str, block: bool, node: nodes.Element) -> str:
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
-    translator.body.append(_written(node.astext(), False, node))
+    made = _written(node.astext(), False, node)
+    if len(node.astext()) > LONG:
+        made = f'<span class="long">{made}</span>'
+    if kept := node.get("kept"):
+        made = f'<span class="kept">{made}{escape(kept)}</span>'
+    translator.body.append(made)
     raise nodes.SkipNode
 
 
 def visit_block(translator: Any, node: nodes.math_block) -> None:
     translator.body.append(f'<div class="formula">{_written(node.astext(), True, node)}</div>\n')
     raise nodes.SkipNode
+
+
+class KeepPunctuation(SphinxTransform):
+    """Give a formula the punctuation behind it, so that no line begins with a comma: browsers break beside formulas."""
+
+    default_priority = 490
+
+    def apply(self, **_: Any) -> None:
+        for formula in list(self.document.findall(nodes.math)):
+            after = formula.next_node(nodes.Text, descend=False, siblings=True)
+            if after is not None and after.parent.index(after) == after.parent.index(formula) + 1:
+                kept = re.match(r"[.,;:!?)\]]*", after.astext())
+                if kept and kept[0]:
+                    formula["kept"] = kept[0]
+                    after.parent.replace(after, nodes.Text(after.astext()[kept.end() :]))
 
 
 def write_font(folder: Path) -> None:
@@ -131,5 +162,6 @@ def write_font(folder: Path) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_transform(KeepPunctuation)
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

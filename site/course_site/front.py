@@ -46,7 +46,7 @@ def at_a_glance(notebooks: list[Notebook]) -> str:
         rows.append(
             f'<tr><th scope="row"><a href="{book.page}.html">{escape(book.title)}</a></th>'
             f"<td>{in_html(after[0].upper() + after[1:])}.</td>"
-            f'<td class="narrow">{escape(book.fact("time").replace(" minutes", " min"))}</td><td class="narrow">{book.points}</td></tr>'
+            f'<td class="narrow">{escape(book.fact("time").replace(" minutes", " min"))}</td><td class="narrow">{book.points}<span class="unit"> points</span></td></tr>'
         )
     return (
         '<div class="table-wrapper"><table class="glance"><thead><tr><th scope="col">notebook</th><th scope="col">after it you can</th>'
@@ -65,7 +65,7 @@ def front_page(text: str, notebooks: list[Notebook], pictures: Pictures, explore
     """Return the first page: ``text`` with its places filled in, one of them by the HTML of an explorer."""
     first = notebooks[0]
     filled = {
-        "gallery": raw(f'<div class="drawn">{picture_tag(output_of(first, GALLERY), pictures)}</div>'),
+        "gallery": raw(f'<div class="drawn">{picture_tag(output_of(first, GALLERY), pictures, at_once=True)}</div>'),
         "report": raw(f'<div class="report">{output_of(first, REPORT).data["text/html"]}</div>'),
         "explorer": raw(explorer),
         "explorers": str(len(EXPLORERS)),

@@ -28,13 +28,14 @@ class Pictures:
         return f"{self.address}/{name}"
 
 
-def picture_tag(output: NotebookNode, pictures: Pictures) -> str:
-    """Return HTML that shows an output's picture with the text that it was drawn with."""
+def picture_tag(output: NotebookNode, pictures: Pictures, at_once: bool = False) -> str:
+    """Return HTML that shows an output's picture with the text that it was drawn with; ``at_once``, before it is scrolled to."""
     data, size = output.data, output.metadata.get("image/png", {})
     address = pictures.keep(base64.b64decode(data["image/png"]))
     alt = unescape(ALT.findall(data["text/html"])[0])
     sides = " ".join(f'{side}="{pixels}"' for side, pixels in size.items())
-    return f'<img class="course-picture" src="{address}" alt="{escape(alt)}" {sides} loading="lazy" decoding="async">'
+    when = "" if at_once else ' loading="lazy"'
+    return f'<img class="course-picture" src="{address}" alt="{escape(alt)}" {sides}{when}>'
 
 
 def shown(output: NotebookNode, pictures: Pictures) -> str:

@@ -69,7 +69,7 @@ function explorer(figure) {
 
 // What is wider than the page scrolls in a box of its own, which then takes the keyboard's focus.
 function letScroll() {
-  document.querySelectorAll(".formula, pre, .report, .table-wrapper, .drawn, .frame").forEach(box => {
+  document.querySelectorAll(".formula, .long, pre, .report, .table-wrapper, .drawn, .frame").forEach(box => {
     if (box.scrollWidth > box.clientWidth + 1) {
       box.tabIndex = 0;
       if (!box.hasAttribute("role")) { box.setAttribute("role", "group"); box.setAttribute("aria-label", "scrolls sideways"); }

@@ -47,6 +47,14 @@ def test_a_function_stands_apart_from_what_is_no_bracket(tex, rooms):
     assert mathml(tex, block=False).count("<mspace") == rooms
 
 
+def test_brackets_are_as_large_as_they_were_asked_for_and_relations_have_room():
+    made = mathml(r"\Big(a\Big)^{-1}", block=True)
+    assert made.count('stretchy="true"') == 2
+    assert made.index('form="prefix"') < made.index('form="postfix"')
+    assert "<mo>∼</mo>" in mathml(r"z\sim q", block=False)
+    assert mathml("p(x|z)", block=False).count('lspace="0"') == 1
+
+
 def test_aligned_equations_are_a_table():
     made = mathml(r"\begin{aligned}a&=b\\&=c\end{aligned}", block=True)
     assert made.count("<mtr>") == 2
