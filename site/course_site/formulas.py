@@ -30,6 +30,7 @@ LONG = 60  # characters of TeX, more than a phone has room for
 FUNCTIONS = {"log", "det", "exp", "tanh", "sinh", "cosh", "dim", "arg"}
 BARS = {"|", "‖"}  # of a condition or a divergence: without room, as TeX sets them
 OPENING, CLOSING = "([{⟨", ")]}⟩"
+ROWS = {"mrow", "mtd"}
 SCRIPTS = {"msup", "msub", "msubsup"}
 
 logger = logging.getLogger(__name__)
@@ -80,8 +81,9 @@ def _core(tree: ElementTree.Element) -> None:
             for script in element[1:]:
                 if script.text == "⊤":  # a transpose is no relation: without room on both sides
                     script.tag = script.tag.replace("}mo", "}mi")
-        if _kind(element) == "mrow":
+        if _kind(element) in ROWS:
             _set_functions_apart(element)
+            _gather_large_brackets(element)
 
 
 def _kind(element: ElementTree.Element) -> str:
@@ -108,6 +110,24 @@ def _set_functions_apart(row: ElementTree.Element) -> None:
         for neighbour, where in ((place + 1, place + 1), (place - 1, place)):
             if 0 <= neighbour < len(children) and _kind(children[neighbour]) not in ("mo", "mspace"):
                 row.insert(where, ElementTree.Element(row.tag.replace("mrow", "mspace"), width=THIN))
+
+
+def _gather_large_brackets(row: ElementTree.Element) -> None:
+    """Put what stands between large brackets under the script of the second: browsers stretch no bracket that bears one alone."""
+    for script in [child for child in row if _kind(child) in SCRIPTS]:
+        if "minsize" not in script[0].attrib or script[0].text not in tuple(CLOSING):
+            continue
+        end, open_brackets = list(row).index(script), 1
+        for begin in range(end - 1, -1, -1):
+            text = row[begin].text or " "
+            open_brackets += (text in CLOSING) - (text in OPENING)
+            if open_brackets == 0:
+                group = ElementTree.Element(script[0].tag.replace("}mo", "}mrow"))
+                group.extend([*row[begin:end], script[0]])
+                for moved in row[begin:end]:
+                    row.remove(moved)
+                script[0] = group
+                break
 
 
 def _written(tex: str, block: bool, node: nodes.Element) -> str:

@@ -123,7 +123,7 @@ def page_of(
                 parts.append(with_links(cell.source))
         elif cell.id in exercises:
             exercise = exercises[cell.id]
-            kind = "Prediction" if isinstance(exercise, Question) else "Your turn"
+            kind = "Prediction" if isinstance(exercise, Question) else "Your turn" if exercise.points else "Solved"
             checked = cells[place + 1].source
             bar = f'<div class="exercise"><p class="bar"><b>{kind}: <code>{cell.id}</code></b> {ways_in(notebook, cell.id)}</p>'
             parts += [raw(bar), code(f"{cell.source.rstrip()}\n\n\n{checked}"), raw("</div>")]

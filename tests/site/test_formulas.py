@@ -55,6 +55,14 @@ def test_brackets_are_as_large_as_they_were_asked_for_and_relations_have_room():
     assert mathml("p(x|z)", block=False).count('lspace="0"') == 1
 
 
+def test_a_large_bracket_with_an_exponent_holds_what_it_closes():
+    made = mathml(r"C = \Big(a(b)\Big)^{2} d", block=True)
+    group = re.search(r"<msup><mrow>(.*?)</mrow><mn>2</mn>|<msup><mrow>(.*)</mrow><mrow><mn>2</mn></mrow></msup>", made)
+    held = re.sub(r"<[^>]+>", "", next(filter(None, group.groups())))
+    assert held == "(a(b))"
+    assert re.sub(r"<[^>]+>", "", made) == "C=(a(b))2d"
+
+
 def test_aligned_equations_are_a_table():
     made = mathml(r"\begin{aligned}a&=b\\&=c\end{aligned}", block=True)
     assert made.count("<mtr>") == 2
