@@ -8,7 +8,7 @@ JOBS ?= 2
 export JOBS
 
 .DEFAULT_GOAL := help
-.PHONY: help lab teach test quick records mutants test-lowest lint build check env clean
+.PHONY: help lab teach test quick records mutants test-lowest lint build check site site-serve env clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1	/' | expand -t 18
@@ -23,10 +23,12 @@ test-lowest: ## The library's tests with the lowest versions it allows, in an en
 lint: ## Check style and types
 build: ## Build the notebooks from their sources
 check: ## Fail if a built notebook does not come from its source
+site: ## Build the course as a web site, in site/_build/html
+site-serve: ## Build the site and show it at http://127.0.0.1:8000
 env: ## Create or reuse the environment in .venv
 clean: ## Remove environments and caches, never anybody's work
 
-lab teach test quick records mutants test-lowest lint build check env clean:
+lab teach test quick records mutants test-lowest lint build check site site-serve env clean:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "Cannot set up the course: Python 3.11 or newer is needed, none was found (set PYTHON=/path/to/python)." >&2; \
 		exit 1; fi

@@ -61,6 +61,18 @@ def label(axis: Axes, title: str, x: str, y: str) -> None:
     axis.set_ylabel(y)
 
 
+def render_pixels(figure: Figure, scale: int = SHARP) -> np.ndarray:
+    """Render a figure to its pixels, ``(height, width, 4)`` of uint8, opaque; ``scale`` as in :func:`render_png`."""
+    canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+    dpi = figure.dpi
+    try:
+        figure.dpi = scale * dpi
+        canvas.draw()
+        return np.array(canvas.buffer_rgba())
+    finally:
+        figure.dpi = dpi
+
+
 def render_png(figure: Figure, scale: int = SHARP, quick: bool = False) -> bytes:
     """Render a figure; the same figure gives the same bytes.
 
@@ -68,21 +80,13 @@ def render_png(figure: Figure, scale: int = SHARP, quick: bool = False) -> bytes
         scale: pixels of the picture for one pixel of the page, along each side.
         quick: without the work that makes a picture small: 256 colours where nobody sees it, well compressed.
     """
-    canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
-    dpi = figure.dpi
-    try:
-        figure.dpi = scale * dpi
-        canvas.draw()
-        size = canvas.get_width_height()
-        picture = Image.frombuffer("RGBA", size, canvas.buffer_rgba(), "raw", "RGBA", 0, 1).convert("RGB")
-    finally:
-        figure.dpi = dpi
+    picture = Image.fromarray(render_pixels(figure, scale)).convert("RGB")
     if not quick:
         few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         off = np.asarray(ImageChops.difference(picture, few.convert("RGB")))
         picture = few if off.max() <= UNSEEN else picture
     buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", compress_level=1 if quick else 9, dpi=(scale * dpi, scale * dpi))
+    picture.save(buffer, format="PNG", compress_level=1 if quick else 9, dpi=(scale * figure.dpi, scale * figure.dpi))
     return buffer.getvalue()
 
 

@@ -14,6 +14,8 @@ The commands, `env` if none is given; further arguments are passed on to what th
     lint         check style and types
     build        build the notebooks from their sources
     check        fail if a built notebook does not come from its source
+    site         build the course as a web site, in site/_build/html
+    site-serve   build the site and show it at http://127.0.0.1:8000
     clean        remove environments and caches, never anybody's work
 
 An environment is installed only if pyproject.toml or constraints.txt changed since the last time; otherwise that takes a
@@ -121,7 +123,7 @@ def install(venv, arguments):
 
 
 def course_environment():
-    return environment(".venv", ["-c", os.path.join(ROOT, "constraints.txt"), "-e", ROOT + "[lab,test]"])
+    return environment(".venv", ["-c", os.path.join(ROOT, "constraints.txt"), "-e", ROOT + "[lab,test,site]"])
 
 
 def lowest_environment():
@@ -197,7 +199,20 @@ def main(arguments):
         return clean()
     if command == "test-lowest":
         return run_all(lowest_commands(lowest_environment(), rest))
-    if command not in ("env", "lab", "teach", "test", "quick", "records", "mutants", "lint", "build", "check"):
+    if command not in (
+        "env",
+        "lab",
+        "teach",
+        "test",
+        "quick",
+        "records",
+        "mutants",
+        "lint",
+        "build",
+        "check",
+        "site",
+        "site-serve",
+    ):
         print(__doc__.strip())
         return 0 if command in ("help", "-h", "--help") else 2
     python = course_environment()
@@ -213,6 +228,9 @@ def main(arguments):
     if command == "build":
         built = [python, "-m", "grading", "build", *rest]
         return run_all([([python, os.path.join("scripts", "make_bank.py")], {}), (built, {})])
+    if command in ("site", "site-serve"):
+        served = ["--serve"] if command == "site-serve" else []
+        return run([python, os.path.join("scripts", "make_site.py"), *served, *rest])
     if command == "check":
         return run([python, "-m", "grading", command, *rest])
     return run_all({"env": [], "lint": lint, "test": lint + test_commands(python, rest)}[command])

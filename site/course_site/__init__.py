@@ -1,0 +1,1 @@
+"""The course as a web site: its pages are made from the notebooks, the guides and the library, and built by Sphinx."""
