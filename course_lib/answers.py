@@ -54,7 +54,10 @@ class Instance(Protocol):
         """Call a method (``"__call__"`` for a module's forward); raises :class:`AnswerFailed`."""
 
     def parameters(self) -> dict[str, Tensor]:
-        """Return its parameters by name, empty where it has none. Gradients of results flow to them."""
+        """Return its parameters by name, empty where it has none; raises :class:`AnswerFailed` for a module that is none.
+
+        Gradients of results flow to them.
+        """
 
     def set_parameters(self, values: dict[str, Tensor]) -> None:
         """Give parameters new values; raises :class:`AnswerFailed` for an unknown name or another shape."""
@@ -173,13 +176,15 @@ class LocalInstance:
         self._answer, self._thing = answer, thing
 
     def call(self, method: str, *args: Any) -> Any:
-        bound = getattr(self._thing, method, None)
+        bound = self._answer.run(getattr, self._thing, method, None)
         if not callable(bound):
             raise AnswerFailed("type", f"{self._answer.name} has no method {method}.")
         return self._answer.run(bound, *args)
 
     def parameters(self) -> dict[str, Tensor]:
-        return dict(self._thing.named_parameters()) if isinstance(self._thing, Module) else {}
+        if not isinstance(self._thing, Module):
+            return {}
+        return self._answer.run(lambda: dict(self._thing.named_parameters()))
 
     def set_parameters(self, values: dict[str, Tensor]) -> None:
         own = self.parameters()

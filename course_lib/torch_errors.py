@@ -45,7 +45,8 @@ MEANINGS: tuple[tuple[str, str], ...] = (
         "There is nothing to learn: layers must be attributes of a module (a list of them an nn.ModuleList).",
     ),
     (
-        r"cannot assign (module|parameter)s? before Module\.__init__\(\) call|super\(\)\.__init__\(\)",
+        r"cannot assign (module|parameter)s? before Module\.__init__\(\) call|super\(\)\.__init__\(\)"
+        r"|object has no attribute '_(parameters|modules|buffers|(backward|forward)(_pre)?_hooks)'",
         "Call super().__init__() in the first line of __init__, before any layer is assigned.",
     ),
     (

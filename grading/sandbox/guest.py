@@ -296,11 +296,16 @@ class Guest:
 
     def serve_method(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
         instance = self.instances[message["of"]]
-        parameters = list(instance.parameters().values())
+        parameters: list[torch.Tensor] = []
+        with suppress(AnswerFailed):  # a module that is none yet: the call will tell
+            parameters = list(instance.parameters().values())
         return self._observed(lambda *args: instance.call(message["method"], *args), message, payload, parameters)
 
     def serve_parameters(self, message: dict[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
-        parameters = self.instances[message["of"]].parameters()
+        try:
+            parameters = self.instances[message["of"]].parameters()
+        except AnswerFailed as failed:
+            return _failed(failed)
         writer = Writer(on_tensor=lambda tensor: {"grad": tensor.requires_grad})
         node = writer.node(list(parameters.items()))
         return {"re": "ok", "value": node}, writer.payload

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from torch import Tensor
@@ -165,7 +165,10 @@ class RemoteInstance:
 
     def call(self, method: str, *args: Any) -> Any:
         ask = {"ask": "method", "of": self._number, "method": method}
-        return self._answer._call(ask, args, list(self.parameters().values()))
+        learned: list[Tensor] = []
+        with suppress(AnswerFailed):  # a module that is none yet: the call will tell
+            learned = list(self.parameters().values())
+        return self._answer._call(ask, args, learned)
 
     def parameters(self) -> dict[str, Tensor]:
         reply, body = self._answer._ask({"ask": "parameters", "of": self._number})

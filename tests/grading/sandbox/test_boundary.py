@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.answers import AnswerFailed, LocalAnswer
-from course_lib.checker.exercise import Question
+from course_lib.checker.exercise import ClassExercise, Question
 from course_lib.checker.review import review_exercise, review_question
 from course_lib.checks import TOPICS, find_exercise
 from grading.sandbox.guest import Guest, GuestShell, make_shell
@@ -127,6 +127,26 @@ def test_odd_answers_get_the_same_report(name):
         remote = review_exercise(exercise, answer)
     assert str(remote) == str(local)
     assert remote.misconception == local.misconception
+
+
+def classes():
+    exercises = (exercise for topic in TOPICS.values() for exercise in topic)
+    return [exercise for exercise in exercises if isinstance(exercise, ClassExercise)]
+
+
+def through(self, x):
+    return x, x.flatten(1).sum(1)
+
+
+@pytest.mark.parametrize("exercise", classes(), ids=lambda exercise: exercise.name)
+def test_a_module_that_never_became_one_is_told_so_in_the_same_words(exercise):
+    methods = {"__init__": lambda self, *sizes: None, "forward": through, "inverse": through}
+    bare = type(exercise.name, (nn.Module,), methods)
+    local = review_exercise(exercise, LocalAnswer(exercise.name, bare))
+    assert not local.passed
+    assert "super().__init__()" in str(local)
+    with behind_a_pipe(exercise.name, bare) as answer:
+        assert str(review_exercise(exercise, answer)) == str(local)
 
 
 @pytest.mark.parametrize("choice", [None, "it grows", " It Grows. ", "it shrinks", "sideways", 7, [1], int, ""])
