@@ -5,8 +5,8 @@
     python -m benchmarks.papers nice ROOT --minutes 8 --checkpoint FILE --keep
     python -m benchmarks.papers table --readme       # what was kept, and what the shipped models reached
 
-On a GPU NICE trains for the paper's 1,500 epochs, Real-NVP for 200,000 steps; on a CPU for 4 epochs and for 40 steps, about
-five minutes of one core each, which the table says. With a checkpoint a training stops after --minutes, or by Ctrl-C, and goes
+On a GPU NICE trains for the paper's 1,500 epochs, Real-NVP for 200,000 steps; on a CPU for 4 epochs and for 40 steps, three
+to four minutes of one core each, which the table says. With a checkpoint a training stops after --minutes, or by Ctrl-C, and goes
 on from there when it is called again. --keep puts the result into benchmarks/papers.json, of which the table is made.
 """
 

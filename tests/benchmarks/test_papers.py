@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 from torchvision import datasets
 from typer.testing import CliRunner
 
-from benchmarks import nice, papers, real_nvp, recipe, results
+from benchmarks import burda, nice, papers, real_nvp, recipe, results
 from benchmarks.nice import nice_training
 from benchmarks.readme import write_table
 from benchmarks.real_nvp import real_nvp_training
@@ -274,6 +275,15 @@ def test_a_row_takes_the_place_of_an_earlier_one_and_rows_stand_by_paper(kept):
         "| A 2016 | model | data, nats | −1.00 | −3.00 | some of it; cpu |",
         "| B 2015 | model | data, nats | −1.00 | 1,234.50 | some of it; cpu |",
     ]
+
+
+def test_a_later_run_of_burdas_recipe_takes_the_place_of_the_row_that_is_kept():
+    for kind, k in burda.PUBLISHED:
+        training = SimpleNamespace(kind=kind, k=k, passes=3280, device=torch.device("cpu"))
+        row = burda.row_of(training, bound=-90.0, elbo=-95.5, how="10 samples")
+        assert row.key in {kept.key for kept in results.load()}
+        assert row.run == "3,280 of 3,280 passes; 10 samples; test ELBO −95.50"
+        assert row.theirs == -burda.PUBLISHED[kind, k]
 
 
 def test_the_readmes_table_is_the_one_of_what_was_kept():
