@@ -34,7 +34,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 START = "/lab/tree/work/00_start_here/00_start_here.ipynb"
 TEACH = "/lab/tree/solutions"
 GIGABYTES = 9  # torch's GPU build takes 5.5 GB, and pip unpacks before it moves
-CACHES = [".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis"]
+CACHES = [".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache", ".hypothesis", "site/_build"]
 # A cell that ran out of time passes with nbval, and so would all after it: xfail_strict makes them fail.
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=240", "-o", "xfail_strict=true"]
 # What the tests of the library need, beside the library.

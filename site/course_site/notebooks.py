@@ -6,6 +6,7 @@ a summary has written about answers.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -115,7 +116,9 @@ def page_of(
     """
     cells = notebook.released.cells
     head = BADGE.sub("", cells[0].source)
-    parts = [head, raw(f'<p class="top">{ways_in(notebook, notebook.title)}</p>{symbols}')]
+    says = json.dumps({"description": f"{notebook.title}. After it you can {notebook.fact('after')}.".replace("$", "")})
+    front = f"---\nmyst:\n  html_meta: {says}\n---"  # for search engines: JSON is YAML
+    parts = [front, head, raw(f'<p class="top">{ways_in(notebook, notebook.title)}</p>{symbols}')]
     exercises = {exercise.name: exercise for exercise in TOPICS[notebook.topic]}
     for place, cell in enumerate(cells[1:], start=1):
         if cell.cell_type == "markdown":

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "site"))
-FRAMES = 12  # of an explorer, where its names and switches do not need more
+FRAMES = 8  # of an explorer, where its names and switches do not need more
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,15 @@ def pixels(path, mode: str) -> np.ndarray:
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_a_frame_is_the_live_picture_at_its_settings(site, name):
     data = data_of(site, name)
-    settings = positions_of(EXPLORERS[name], 12).settings()
-    assert len(settings) == len(data["files"]) == len(data["texts"]) == len(data["places"])
+    values = [all_values(control) for control in EXPLORERS[name].controls.values()]
+    settings = [
+        {
+            key: values[i][data["names"][i][place]]
+            for i, (key, place) in enumerate(zip(EXPLORERS[name].controls, places, strict=True))
+        }
+        for places in data["places"]
+    ]
+    assert len(settings) == len(data["files"]) == len(data["texts"])
     first = pixels(data["at"] / data["folder"] / data["first"], "RGBA")
     for number in {0, len(settings) // 3, len(settings) - 1}:
         live, sentence = picture(name, settings[number])
