@@ -1,9 +1,11 @@
-"""The command line of authors and instructors: ``python -m grading --help``."""
+"""The command line of authors and instructors: ``python -m grading --help``.
+
+What a command works with is imported in it: torch, nbgrader and Dask take seconds, and help needs none of them.
+"""
 
 from __future__ import annotations
 
 import os
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -13,15 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
-from sqlalchemy.exc import SAWarning
 
-from grading.batch import submissions as submitted
 from grading.course import ROOT, CourseError, find_topic, topics
-from grading.doctor import examine
 from grading.job import GRADED, NOT_GRADED
-from grading.records import export as exporting
-from grading.records.report import write_report
-from grading.release import build as building
 from grading.safe_text import safe_name
 from grading.sandbox.limits import Limits
 
@@ -34,7 +30,6 @@ app = typer.Typer(
 console = Console()
 CORES = os.cpu_count() or 1
 ROWS = 40  # of a larger class, only what needs a look is listed; the report has them all
-warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own queries raise them
 
 Topic = Annotated[str, typer.Argument(help="A notebook by name or number: 02_jensen_entropy_kl, or 02.")]
 Students = Annotated[list[str] | None, typer.Option("--student", "-s", help="Only this student (repeatable).")]
@@ -55,6 +50,8 @@ def build(
     force: Annotated[bool, typer.Option("--force", "-f", help="Execute also what did not change.")] = False,
 ) -> None:
     """Build solutions and released notebooks from their sources; execute only what changed."""
+    from grading.release import build as building
+
     for topic in [find_topic(name) for name in names] if names else topics():
         if force or building.needs_execution(topic):
             with console.status(f"{topic}: executing"):
@@ -68,6 +65,8 @@ def build(
 @app.command()
 def check() -> None:
     """Fail if a built notebook does not come from its source."""
+    from grading.release import build as building
+
     found = building.drift()
     for sentence in found:
         console.print(f"[red]drift[/red] {sentence}")
@@ -93,6 +92,8 @@ def autograde(
     ] = False,
 ) -> None:
     """Grade every submission of a notebook in a sandbox; stop it at any time, and go on with the same command."""
+    from grading.batch import submissions as submitted
+
     if unsafe:
         console.print("[red]No sandbox:[/red] what is graded now can read and change everything you can.")
     settings = submitted.Settings(workers, scheduler, unsafe, Limits().changed(limit or []), again, show_hidden)
@@ -141,6 +142,8 @@ def _number(value: float | None) -> str:
 @app.command()
 def feedback(name: Topic, student: Students = None, workers: Workers = CORES) -> None:
     """Write an HTML page for every submission: its points and messages, or why it was not graded."""
+    from grading.batch import submissions as submitted
+
     total = len(submitted.submissions(find_topic(name), student))
     with Progress(*COLUMNS, console=console) as progress:
         outcomes = submitted.feedback(name, student, workers=workers)
@@ -155,6 +158,8 @@ def feedback(name: Topic, student: Students = None, workers: Workers = CORES) ->
 @app.command()
 def report(name: Topic) -> None:
     """Write the report on a notebook: points, misconceptions, what was not graded, signs of tampering."""
+    from grading.records.report import write_report
+
     page, table = write_report(name)
     console.print(f"The report is in {page}, its numbers in {table}.")
 
@@ -166,6 +171,8 @@ def export(
     form: Annotated[str, typer.Option("--for", help="nbgrader, canvas or moodle.")] = "nbgrader",
 ) -> None:
     """Write grades to a CSV file; a submission that could not be graded has a status instead of a score."""
+    from grading.records import export as exporting
+
     rows = exporting.export(to, form=form, only=name)
     console.print(f"Grades are in {to}.")
     if form == "moodle":
@@ -182,6 +189,8 @@ def export(
 @app.command()
 def doctor() -> None:
     """Say what is missing on this machine for safe grading."""
+    from grading.doctor import examine
+
     bad = 0
     for finding in examine():
         bad += finding.good is False

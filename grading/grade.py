@@ -15,8 +15,9 @@ import torch
 from course_lib.checker.review import ENDLESS
 from course_lib.time_limits import OutOfTime, call_within
 from grading.checking import Checks
+from grading.intake.choosing import read_submission
 from grading.intake.needed import additions, needed_by, split
-from grading.intake.reading import Handed, Unreadable, read_submission
+from grading.intake.reading import Handed, Unreadable
 from grading.intake.repair import Repaired, Step, graded_names, imports_of, repair, template, unwrapped
 from grading.intake.suspicion import signs_in
 from grading.job import GRADED, INFRASTRUCTURE, NO_ROOM, NOT_GRADED, REFERENCE, REPAIRED, Job, no_room

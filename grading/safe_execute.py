@@ -14,7 +14,7 @@ from traitlets import Bool, List, Unicode
 
 from grading.batch.cluster import grade_here
 from grading.course import CourseError, topics
-from grading.intake.reading import read_submission
+from grading.intake.choosing import read_submission
 from grading.intake.repair import graded_names, repair
 from grading.job import NOT_GRADED, Job
 from grading.release.source import hidden_seed

@@ -23,12 +23,13 @@ from grading.records.pages import render
 from grading.records.store import Store, read_files, write_whole
 from grading.release.build import nbgrader_config
 from grading.release.source import hidden_seed
-from grading.safe_text import safe, safe_name, safe_text
+from grading.safe_text import read_back, safe, safe_name, writable_name
 from grading.sandbox.bubblewrap import find_bubblewrap, require_linux, try_walls
 from grading.sandbox.limits import Limits
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 EXCEPTION = re.compile(r"[\w.]+(Error|Exception|Invalid|Missing)\w*:")
+LONGEST_NAME = 255  # bytes that file systems take for a folder's
 FEW = 10  # pages that are written before workers have started
 
 
@@ -77,20 +78,26 @@ class Outcome:
 
 
 def submissions(topic: str, students: list[str] | None = None, root: Path = ROOT) -> list[str]:
-    """Return the students who handed in a topic, under grading/submitted/STUDENT/TOPIC.
+    """Return the students who handed in a topic, under grading/submitted/STUDENT/TOPIC; each by a name that can be written.
 
     Raises:
         CourseError: there is none, or a named student handed in nothing.
     """
     folder = root / "grading" / "submitted"
-    found = sorted(path.parent.name for path in folder.glob(f"*/{topic}") if path.is_dir())
-    for student in students or []:
+    found = sorted(writable_name(path.parent.name) for path in folder.glob(f"*/{topic}") if path.is_dir())
+    named = [student if student in found else writable_name(student) for student in students or []]
+    for student in named:
         if student not in found:
             raise CourseError(f"{student} handed in nothing for {topic}: there is no {folder / student / topic}")
-    chosen = students or found
+    chosen = named or found
     if not chosen:
         raise CourseError(f"nothing was handed in for {topic}: put notebooks into {folder}/STUDENT/{topic}/")
     return chosen
+
+
+def handed_in(topic: str, student: str, root: Path = ROOT) -> Path:
+    """Return the folder of a submission."""
+    return root / "grading" / "submitted" / read_back(student) / topic
 
 
 def autograde(
@@ -158,9 +165,12 @@ class _Batch:
         self._digests: dict[str, str] = {}
 
     def _files(self, student: str) -> tuple[dict[str, bytes], str | None]:
-        if safe_text(student) != student:
-            return {}, f"the name of the folder {safe_name(student)} is not written in UTF-8: give it another"
-        return read_files(self.root / "grading" / "submitted" / student / self.topic)
+        if len(student.encode()) > LONGEST_NAME:
+            return (
+                {},
+                f"the name of its folder, written in UTF-8, has more than {LONGEST_NAME} bytes: give it a shorter one",
+            )
+        return read_files(handed_in(self.topic, student, self.root))
 
     # Each submission's way is guarded from its first file to its entry in the gradebook: what goes wrong on it ends it,
     # and it alone. Only what would go wrong for all (a full disk, a gradebook that takes nothing) ends the run.
@@ -177,8 +187,6 @@ class _Batch:
         files, problem = self._files(student)
         self._digests[student] = files_digest(files, problem)
         result = self.store.read(self.topic, student)
-        if result is not None:
-            result["student"] = student
         self._before[student] = result
         if result is None or self.settings.again or str(result.get("why", "")).startswith(INFRASTRUCTURE):
             return None
@@ -255,10 +263,9 @@ class _Batch:
         began = time.monotonic()
         self.store.write({**result, "recorded": False})
         if result["state"] != NOT_GRADED:
-            submitted = self.root / "grading" / "submitted" / result["student"] / self.topic
             graded = self.root / "grading" / "autograded" / result["student"] / self.topic
             write_whole(graded / f"{self.topic}.ipynb", result["notebook"].encode())
-            recorder.record(result, read_timestamp(submitted))
+            recorder.record(result, read_timestamp(handed_in(self.topic, result["student"], self.root)))
         kept = {key: value for key, value in result.items() if key != "notebook"}
         self.store.write({**kept, "recorded": True, "writing": round(time.monotonic() - began, 4)})
 

@@ -6,21 +6,14 @@ Nothing here runs anything. The result is a list of cells, and a list of sentenc
 from __future__ import annotations
 
 import codecs
-import io
 import json
 import re
-import zipfile
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
-from grading.safe_text import safe_name, safe_text
+from grading.safe_text import safe_text
 
 LARGEST_FILE = 50 << 20
-LARGEST_ARCHIVE = 120 << 20  # what is unpacked of one archive, in all
-LARGEST_BESIDE = 5 << 20  # one file of an archive that is no notebook; a larger one is data, and stays where it is
-MOST_MEMBERS = 20_000
-NOT_HANDED_IN = {"__MACOSX", ".git", ".venv", "__pycache__", "site-packages", "node_modules", ".ipynb_checkpoints"}
 LARGEST_CELLS = 2000
 LARGEST_CODE = 4 << 20  # of all cells together
 LARGEST_TEXT = 1 << 20  # of one cell of text
@@ -61,95 +54,6 @@ class Handed:
     repairs: list[str]
     file: str
     beside: dict[str, bytes] = field(default_factory=dict)
-
-
-def read_submission(files: dict[str, bytes], topic: str) -> Handed:
-    """Read the notebook of a topic from the files that were handed in.
-
-    Raises:
-        Unreadable: there is none, or nothing of it can be read.
-    """
-    candidates, bombs = _unpacked(files)
-    notebooks = [name for name in candidates if _may_be_notebook(name)]
-    exact = f"{topic}.ipynb"
-    notebooks.sort(
-        key=lambda name: (name != exact, PurePosixPath(name).name != exact, not _resembles(name, topic), name)
-    )
-    if not notebooks:
-        if bombs:
-            raise Unreadable("; ".join(bombs))
-        listed = ", ".join(sorted(candidates)[:5])
-        raise Unreadable(f"no notebook was handed in{f', only {listed}' if listed else ': the folder is empty'}")
-    problems: list[str] = []
-    for name in notebooks:
-        try:
-            cells, repairs = read_notebook_bytes(candidates[name])
-        except Unreadable as problem:
-            problems.append(f"{name}: {problem}")
-            continue
-        said = [f"The file is called {name}, not {exact}."] if name != exact else []
-        said += [f"{problem}; {name} was read instead." for problem in problems]
-        others = [other for other in notebooks if other != name and not problems]
-        if others:
-            said.append(f"Several notebooks were handed in; {name} was graded, not {', '.join(others[:3])}.")
-        beside = {other: content for other, content in candidates.items() if other != name}
-        return Handed(cells, said + repairs, name, beside)
-    raise Unreadable("; ".join(problems))
-
-
-def _may_be_notebook(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in path.parts)
-    return not hidden and (".ipynb" in path.name.lower() or path.suffix.lower() == ".json")
-
-
-def _resembles(name: str, topic: str) -> bool:
-    words = PurePosixPath(name).name.lower()
-    return topic.lower() in words or words.startswith(topic.split("_")[0])
-
-
-def _unpacked(files: dict[str, bytes]) -> tuple[dict[str, bytes], list[str]]:
-    """Return the files, with those inside zip archives beside them, and what is wrong with archives that are too large."""
-    found: dict[str, bytes] = {}
-    bombs: list[str] = []
-    for name, content in files.items():
-        if not content.startswith(b"PK\x03\x04"):
-            found[name] = content
-            continue
-        try:
-            found |= {f"{name}/{member}": unpacked for member, unpacked in _members(content).items()}
-        except Unreadable as problem:
-            bombs.append(f"{name}: {problem}")
-        except Exception:  # a zip file can be broken in many ways
-            found[name] = content
-    return found, bombs
-
-
-def _members(content: bytes) -> dict[str, bytes]:
-    """Return the files in an archive, but for what is large and no notebook.
-
-    Raises:
-        Unreadable: there are too many, or they are too large together.
-    """
-    members: dict[str, bytes] = {}
-    left = LARGEST_ARCHIVE
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        if len(entries) > MOST_MEMBERS:
-            raise Unreadable(f"the archive holds {len(entries)} files, more than {MOST_MEMBERS}")
-        for entry in entries:
-            notebook = _may_be_notebook(entry.filename)
-            most = LARGEST_FILE if notebook else LARGEST_BESIDE
-            if entry.file_size > most or NOT_HANDED_IN & {*PurePosixPath(entry.filename).parts}:
-                continue
-            if not notebook and entry.file_size > left - LARGEST_FILE:
-                continue  # data, for which no notebook is left out
-            left -= entry.file_size
-            if left < 0:
-                raise Unreadable(f"unpacked, the archive has more than {LARGEST_ARCHIVE >> 20} MB")
-            with archive.open(entry) as file:
-                members[safe_name(entry.filename.lstrip("/"), 1000)] = file.read(most)
-    return members
 
 
 def read_notebook_bytes(content: bytes) -> tuple[list[Cell], list[str]]:

@@ -17,22 +17,20 @@ from functools import cache, lru_cache
 from typing import Any
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from course_lib.checks import TOPICS
 from grading.course import release_path
 from grading.intake.reading import Cell, Handed
 from grading.intake.wording import grouped
+from grading.magic_lines import LineByLine
 
 CHECK_CALL = re.compile(
     r"^\s*check\(\s*[\"'](\w+)[\"']\s*(?:,\s*topic\s*=\s*[\"']\w+[\"']\s*)?\)\s*(###.*)?$", re.DOTALL
 )
 FENCE = re.compile(r"^\s*```[\w]*\n(.*?)\n?```\s*$", re.DOTALL)
 TRANSPARENT = re.compile(r"\A\s*%%(time|timeit|capture|prun|memit|heat)\b[^\n]*\n")
-MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
 SPECIAL = re.compile(r"^\s*[%!?]|=\s*[%!]|\?\s*$|^\s*(>>>|In \[)", re.MULTILINE)  # what IPython reads as no Python
-MANY_MAGICS = 40
 ALIKE = 0.75
 LONGEST_ALIKE = 20_000
 COMPARISONS = 40_000_000  # pairs of letters that are looked at for all cells of a notebook: some seconds
@@ -183,12 +181,10 @@ def _tree(source: str) -> ast.Module | None:
     plain = _plain_tree(source)
     if plain is not None:
         return plain
-    if len(MAGIC.findall(source)) > MANY_MAGICS:  # IPython takes seconds for hundreds, and then gives up
-        return _plain_tree(MAGIC.sub(r"\1pass", source))
     if not SPECIAL.search(source):
         return None
     try:  # with IPython's % and ! lines
-        return ast.parse(TransformerManager().transform_cell(source))
+        return ast.parse(LineByLine().transform_cell(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError, RuntimeError):  # IPython gives up on very many magics
         return None
 

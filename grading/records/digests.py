@@ -46,6 +46,7 @@ def _machinery() -> list[Path]:
         "grading/grade.py",
         "grading/checking.py",
         "grading/job.py",
+        "grading/magic_lines.py",
         "grading/safe_text.py",
         "grading/records/notebook.py",
     )

@@ -12,7 +12,7 @@ from grading.records.gradebook import open_gradebook
 from grading.records.spreadsheet import to_csv
 from grading.records.store import Store, write_whole
 from grading.release.build import nbgrader_config
-from grading.safe_text import safe_text
+from grading.safe_text import read_back, safe_text, writable_name
 
 NOT_HANDED_IN = "not handed in"
 
@@ -38,13 +38,13 @@ def grades(root: Path = ROOT) -> list[Row]:
     rows: list[Row] = []
     with open_gradebook(nbgrader_config(root)) as gradebook:
         students = {student.id: student for student in gradebook.students}
-        submitted = {path.name for path in (root / "grading" / "submitted").glob("*") if path.is_dir()}
+        submitted = {writable_name(path.name) for path in (root / "grading" / "submitted").glob("*") if path.is_dir()}
         for assignment in gradebook.assignments:
             scores = {s.student_id: s.score for s in gradebook.assignment_submissions(assignment.name)}
             for name in sorted({*students, *submitted}):
                 student = students.get(name)
                 result = store.read(assignment.name, name)
-                handed_in = (root / "grading" / "submitted" / name / assignment.name).is_dir()
+                handed_in = (root / "grading" / "submitted" / read_back(name) / assignment.name).is_dir()
                 graded_folder = (root / "grading" / "autograded" / name / assignment.name).is_dir()
                 if not handed_in:
                     status = NOT_HANDED_IN

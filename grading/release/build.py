@@ -6,6 +6,7 @@ import copy
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -13,6 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
+from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
 from grading.course import NOTEBOOKS, ROOT, SOLUTIONS, CourseError, release_path, solution_path, topics
@@ -20,6 +22,7 @@ from grading.release.source import read_notebook, read_source
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_SECONDS = 300
+warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own queries raise them
 
 
 def nbgrader_config(root: Path = ROOT) -> Config:

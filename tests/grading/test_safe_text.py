@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grading.safe_text import safe, safe_name, safe_text
+from grading.safe_text import read_back, safe, safe_name, safe_text, writable_name
 
 ANY = st.text(st.characters(exclude_categories=()))  # lone surrogates too
 
@@ -37,6 +37,24 @@ def test_any_name_of_a_file_is_one_line_that_moves_no_cursor(raw):
 @pytest.mark.parametrize("name", ["Müller", "李", "O'Neil", "a b.ipynb", "=1+1"])
 def test_names_that_people_have_stay(name):
     assert safe_name(name) == name
+
+
+BYTES = st.lists(
+    st.sampled_from([b"L", b"%", b"%25", b"%F6", b"%c3", b"\xf6", b"\xc3", b"\xb6", "ö".encode(), b"/"])
+).map(b"".join)
+
+
+@given(BYTES | st.binary(max_size=40))
+def test_any_name_of_a_file_can_be_written_and_is_found_again(raw):
+    written = writable_name(os.fsdecode(raw))
+    written.encode()
+    assert os.fsencode(read_back(written)) == raw, "so that no two become one"
+
+
+@pytest.mark.parametrize("name", ["Müller", "100 %", "a%20b", "50%25", "李", "=1+1"])
+def test_names_that_are_utf_8_are_written_as_they_are(name):
+    assert writable_name(name) == name
+    assert writable_name(os.fsdecode(b"L\xf6sung 100 %")) == "L%F6sung 100 %25"
 
 
 @given(st.recursive(st.none() | st.integers() | ANY, lambda inner: st.lists(inner) | st.dictionaries(ANY, inner)))

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import needs_sandbox
-from handed_in import SHORT, course, hand_in, times_graded
+from handed_in import SHORT, course, hand_in, scores, times_graded
 from submissions import fill_in, graded
 
 from grading.batch.submissions import Settings, autograde, feedback
@@ -86,8 +86,9 @@ def hostile_class(root: Path, seed: int) -> tuple[list[str], list[str]]:
     (folder / "file name" / SHORT / f"{SHORT}.ipynb").rename(folder / "file name" / SHORT / f"{NO_UTF8}.ipynb")
     write(folder / "file name" / SHORT / f"{NO_UTF8}.txt", b"notes")
     (folder / "deep" / SHORT / "/".join(["f"] * 60)).mkdir(parents=True)
-    hand_in(root, SHORT, NO_UTF8, honest())
-    strange.append(NO_UTF8)
+    for name in (NO_UTF8, "L%F6sung", os.fsdecode(b"\x8e\x9a %")):
+        fair.append(name)
+        hand_in(root, SHORT, name, honest())
     for i in range(10):
         strange.append(f"strange {i}")
         buffer = io.BytesIO()
@@ -123,6 +124,31 @@ def test_whatever_some_hand_in_each_submission_has_an_outcome_and_honest_ones_th
         text.read_text(encoding="utf-8")
     few = [NO_UTF8, "x" * 250, "pipe", "holds half a character"]
     assert [outcome.problem for outcome in feedback(SHORT, few, root=root)] == [None] * len(few)
+
+
+def test_a_folder_whose_name_is_no_utf_8_is_graded_like_others_and_is_nobody_else(tmp_path):
+    names = {"L%F6sung": NO_UTF8, "L%25F6sung": "L%F6sung", "L%FCsung": os.fsdecode(b"L\xfcsung"), "Lösung": "Lösung"}
+    points = [exercise.points for exercise in graded(SHORT)]
+    earned = {name: float(sum(points[:count])) for count, name in enumerate(names)}
+    for count, folder in enumerate(names.values()):
+        hand_in(tmp_path, SHORT, folder, fill_in(SHORT, lambda i, count=count: i < count))
+    root = course(tmp_path, SHORT, {})
+    outcomes = list(autograde(SHORT, root=root))
+    assert {outcome.student: outcome.points for outcome in outcomes} == earned
+    assert not any(outcome.fresh for outcome in autograde(SHORT, [NO_UTF8, "L%25F6sung"], root=root))
+    assert {row.student_id: row.score for row in export(tmp_path / "grades.csv", root=root)} == earned
+    assert [outcome.problem for outcome in feedback(SHORT, root=root)] == [None] * len(names)
+    for name in names:
+        assert (root / "grading" / "feedback" / name / SHORT / f"{SHORT}.html").is_file()
+        assert sum(scores(root, SHORT, name).values()) == earned[name]
+
+
+def test_a_name_that_grows_too_long_to_be_written_is_said(tmp_path):
+    root = course(tmp_path, SHORT, {"anna": honest(), os.fsdecode(b"\xf6" * 100): honest()})
+    long, anna = sorted(autograde(SHORT, root=root), key=lambda outcome: outcome.points is not None)
+    assert anna.points == ALL
+    assert "give it a shorter one" in long.problem
+    assert not any(outcome.fresh for outcome in autograde(SHORT, root=root))
 
 
 def test_a_full_disk_ends_the_run_with_one_message_and_what_was_graded_stays(tmp_path, monkeypatch):

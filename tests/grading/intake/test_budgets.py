@@ -13,7 +13,8 @@ from submissions import fill_in, untouched
 
 from grading import grade as grading
 from grading.grade import grade
-from grading.intake.reading import Unreadable, read_submission
+from grading.intake.choosing import read_submission
+from grading.intake.reading import Unreadable
 from grading.intake.repair import graded_names, repair
 from grading.job import NOT_GRADED, Job
 

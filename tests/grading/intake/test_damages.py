@@ -15,7 +15,8 @@ from submissions import fill_in, untouched
 
 from course_lib.checks import find_exercise
 from grading.grade import grade
-from grading.intake.reading import Handed, Unreadable, read_submission
+from grading.intake.choosing import read_submission
+from grading.intake.reading import Handed, Unreadable
 from grading.intake.repair import graded_names, repair
 from grading.job import GRADED, NOT_GRADED, REPAIRED, Job
 

@@ -102,13 +102,14 @@ def test_no_cell_of_an_export_is_a_formula(form):
 
 def test_names_do_not_reach_the_terminal_as_they_are(monkeypatch):
     from grading import __main__ as commands
+    from grading.batch import submissions as submitted
     from grading.batch.submissions import Outcome
 
     name = NAMED["escapes"]
     outcomes = [Outcome(SHORT, name, problem=f"{name} cannot be read", moved=[("log_mean_exp", 1.0, 2.0)])]
-    monkeypatch.setattr(commands.submitted, "submissions", lambda *args: [name])
-    monkeypatch.setattr(commands.submitted, "autograde", lambda *args, **kwargs: iter(outcomes))
-    monkeypatch.setattr(commands.submitted, "feedback", lambda *args, **kwargs: iter(outcomes))
+    monkeypatch.setattr(submitted, "submissions", lambda *args: [name])
+    monkeypatch.setattr(submitted, "autograde", lambda *args, **kwargs: iter(outcomes))
+    monkeypatch.setattr(submitted, "feedback", lambda *args, **kwargs: iter(outcomes))
     for command in (["autograde", "00"], ["feedback", "00"]):
         said = CliRunner().invoke(commands.app, command).output
         assert "\x1b]0;" not in said
