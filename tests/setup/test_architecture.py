@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,9 @@ def test_every_file_that_a_page_names_is_there(page):
     missing += [name for name in named if not (ROOT / name).exists() and "nats_to_bits" not in name]
     assert linked or named
     assert not missing
+
+
+def test_no_two_test_files_have_the_same_name():
+    # pytest imports them by their bare names.
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
