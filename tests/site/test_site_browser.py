@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(MISSING), reason=f"no {'
 
 MILLISECONDS = 100  # from an input to its picture on two idle cores
 PARTS = 8
+THEMES = ("light", "dark")
 SHARED = 5  # the machine may be busy with other tests
 ARROW_RIGHT, ARROW_LEFT, ARROW_DOWN, ARROW_UP, SPACE = "\ue014", "\ue012", "\ue015", "\ue013", " "
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -37,19 +38,13 @@ console.error = (...words) => { failed.push(words.join(' ')); said(...words) }
 """
 # All rules in the light theme; in the dark one that of contrast, for no other sees a theme. Formulas have the colour of their text.
 RUN_AXE = """
-const options = {resultTypes: ['violations'], preload: false, selectors: false}
-const all = {type: 'tag', values: arguments[0]}, contrast = {type: 'rule', values: ['color-contrast']}
-const told = []
+const [theme, tags] = arguments
+const runOnly = theme === 'light' ? {type: 'tag', values: tags} : {type: 'rule', values: ['color-contrast']}
 document.querySelectorAll('details').forEach(part => { part.open = true })
-return (async () => {
-  for (const [theme, runOnly] of [['light', all], ['dark', contrast]]) {
-    document.body.dataset.theme = theme
-    const found = await axe.run({include: [document], exclude: [['math']]}, {...options, runOnly})
-    told.push(...found.violations.map(rule => `${theme} ${rule.id}: ${rule.nodes.length} × ` +
-      rule.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')))
-  }
-  return told
-})()
+document.body.dataset.theme = theme
+return axe.run({include: [document], exclude: [['math']]}, {runOnly, resultTypes: ['violations'], preload: false, selectors: false})
+  .then(found => found.violations.map(rule => `${theme} ${rule.id}: ${rule.nodes.length} × ` +
+    rule.nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' | ')))
 """
 WATCH = """
 const figure = document.getElementById(arguments[0])
@@ -143,9 +138,10 @@ def test_controls_move_the_picture_and_its_text(site, address, reader, name):
             return seen["text"] == data["texts"][number] and seen["file"] == data["files"][number] and seen["shown"]
 
         wait_until(followed, 5, f"the picture of {name} at {moved['places']}")
+    # A time is taken in the frame after the picture's.
+    wait_until(lambda: len(reader.run(SEEN, figure)["times"]) >= changes, 5, f"{changes} times of {name}")
     times = reader.run(SEEN, figure)["times"]
     print(f"{name:18s}", *(f"{time:4.0f}" for time in times), "ms")
-    assert len(times) >= changes
     assert not times or statistics.median(times) < SHARED * MILLISECONDS
     assert reader.run("return failed") == []
 
@@ -159,7 +155,7 @@ def test_no_page_shuts_anybody_out(site, address, reader, part):
     for name in pages[part::PARTS]:
         reader.open(f"{address}/{name}")
         reader.run(axe)
-        if found := reader.run(RUN_AXE, TAGS):
+        if found := [line for theme in THEMES for line in reader.run(RUN_AXE, theme, TAGS)]:
             told[name] = found
         assert reader.run("return failed") == [], name
     assert not told
@@ -175,7 +171,7 @@ def test_what_shuts_somebody_out_would_be_found(address, reader):
         "document.querySelector('article').append(bad, new Image()) }"
     )
     reader.run(axe)
-    told = " ".join(reader.run(RUN_AXE, TAGS))
+    told = " ".join(line for theme in THEMES for line in reader.run(RUN_AXE, theme, TAGS))
     assert "light color-contrast" in told
     assert "dark color-contrast" in told
     assert "image-alt" in told
