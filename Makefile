@@ -17,7 +17,7 @@ lab: ## Open the notebooks in JupyterLab (LAB_ARGS="--no-browser --port 9999" to
 teach: ## Open the whole course in JupyterLab, with nbgrader's tools
 test: ## Run every test, but for the records
 quick: ## Style, types, and the tests that what you have just changed can break; under a minute
-records: ## Reach the records of the open tasks again, each by its recipe; some minutes
+records: ## Reach the records of the open tasks again, and run the long notebooks alone; some minutes
 mutants: ## Hand in every one-change mutant of every reference; writes docs/checks.md
 test-lowest: ## The library's tests with the lowest versions it allows, in an environment of their own
 lint: ## Check style and types

@@ -8,7 +8,7 @@ The commands, `env` if none is given; further arguments are passed on to what th
     teach        open the whole course in JupyterLab, with nbgrader's tools
     test         run every test but the records
     quick        style, types, and the tests that what you have just changed can break
-    records      reach the records of the open tasks again, each by its recipe; some minutes
+    records      reach the records of the open tasks again, and run the long notebooks alone; some minutes
     mutants      hand in every one-change mutant of every reference, and write what came of it to docs/checks.md
     test-lowest  the library's tests with the lowest versions that it allows, in an environment of their own
     lint         check style and types
@@ -224,7 +224,7 @@ def main(arguments):
     if command in ("quick", "mutants"):
         return run([python, os.path.join("scripts", f"{command}.py"), *rest])
     if command == "records":
-        return run([python, "-m", "pytest", "-m", "record", "tests/challenges", *rest])
+        return run([python, "-m", "pytest", "-m", "record", "tests/challenges", "tests/notebooks", *rest])
     if command == "build":
         built = [python, "-m", "grading", "build", *rest]
         return run_all([([python, os.path.join("scripts", "make_bank.py")], {}), (built, {})])
