@@ -39,9 +39,6 @@ HIDDEN_SEED = 31_337
 SECONDS = 5.0  # that a mutant may take: one without an end must not stop the rest
 PAIRS = 40  # of changes at once, of one exercise
 OTHER_SEEDS = range(900, 910)
-_KNOWN: dict[
-    tuple[Callable[..., Any], int, tuple[str, ...]], Observation
-] = {}  # of known functions, on inputs that recur
 EQUIVALENTS = PAGE.parent.parent / "tests" / "checker" / "equivalents.toml"
 START, END = "<!-- written by make mutants: begin -->", "<!-- written by make mutants: end -->"
 
@@ -60,6 +57,8 @@ class Outcome:
 
 
 Seen = Callable[[int, tuple[str, ...]], Observation]
+# What functions that are known do on inputs that recur.
+_KNOWN: dict[tuple[Callable[..., Any], int, tuple[str, ...]], Observation] = {}
 
 
 def seen_of(exercise: Exercise, one: Callable[..., Any]) -> Seen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor
@@ -122,6 +122,7 @@ class RemoteAnswer:
         return self
 
     def watched(self) -> RemoteAnswer:
+        self._peer.deadline = time.monotonic() + self._seconds  # it runs again, and has its time again
         answer = RemoteAnswer(self._peer, self._name, self._seconds, self._lend)
         answer._watched = True
         return answer
@@ -166,8 +167,11 @@ class RemoteInstance:
     def call(self, method: str, *args: Any) -> Any:
         ask = {"ask": "method", "of": self._number, "method": method}
         learned: list[Tensor] = []
-        with suppress(AnswerFailed):  # a module that is none yet: the call will tell
+        try:
             learned = list(self.parameters().values())
+        except AnswerFailed as failed:
+            if failed.kind != "raised":
+                raise  # its process is gone; else it is a module that is none yet, as the call will tell
         return self._answer._call(ask, args, learned)
 
     def parameters(self) -> dict[str, Tensor]:

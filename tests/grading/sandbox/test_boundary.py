@@ -21,7 +21,7 @@ from course_lib.checks import TOPICS, find_exercise
 from grading.sandbox.guest import Guest, GuestShell, make_shell
 from grading.sandbox.limits import Limits
 from grading.sandbox.peer import _follow_module
-from grading.sandbox.remote_answer import HostPeer, RemoteAnswer
+from grading.sandbox.remote_answer import HostPeer, RemoteAnswer, RemoteInstance
 from grading.sandbox.wire import PeerGone, WireError
 
 
@@ -147,6 +147,16 @@ def test_a_module_that_never_became_one_is_told_so_in_the_same_words(exercise):
     assert "super().__init__()" in str(local)
     with behind_a_pipe(exercise.name, bare) as answer:
         assert str(review_exercise(exercise, answer)) == str(local)
+
+
+@pytest.mark.parametrize("kind", ["time", "lost"])
+def test_a_process_that_is_gone_when_asked_for_parameters_is_not_asked_on(kind):
+    class Gone:
+        def _ask(self, message: dict[str, Any]) -> Any:
+            raise AnswerFailed(kind, "why it is gone")
+
+    with pytest.raises(AnswerFailed, match="why it is gone"):
+        RemoteInstance(Gone(), 1).call("forward")
 
 
 @pytest.mark.parametrize("choice", [None, "it grows", " It Grows. ", "it shrinks", "sideways", 7, [1], int, ""])
