@@ -17,6 +17,9 @@ from webdriver import CHROMEDRIVER, CHROMIUM, browser, free_port, running, wait_
 from grading.course import ROOT, topics
 
 TOPIC = "02_jensen_entropy_kl"
+SCROLL_SIDEWAYS = """
+return [...document.querySelectorAll('.jp-CodeCell .cm-scroller')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText)
+"""
 
 
 def script(name):
@@ -115,7 +118,7 @@ def test_jupyterlab_opens_clean_without_instructors_tools_and_without_news(tmp_p
     server = ["--no-browser", f"--port={port}", "--IdentityProvider.token=", f"--ServerApp.root_dir={tmp_path}"]
     places = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     environment = {**os.environ, **places, "PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path / "ipython")}
-    with running([*own, *server], f"{url}/api", 60, cwd=tmp_path, env=environment), browser() as page:
+    with running([*own, *server], f"{url}/api", 60, cwd=tmp_path, env=environment), browser(1024) as page:
 
         def count(selector):
             return page.run("return document.querySelectorAll(arguments[0]).length", selector)
@@ -132,6 +135,8 @@ def test_jupyterlab_opens_clean_without_instructors_tools_and_without_news(tmp_p
         for tool in ("Formgrader", "Create Assignment", "Assignment List", "Course List"):
             assert tool not in shown
         assert count('.jp-RenderedMarkdown a[href*="03_variational_inference"]')
+        assert count(".jp-CodeCell .cm-scroller") > 10
+        assert page.run(SCROLL_SIDEWAYS) == [], "what a question says can be read without scrolling"
 
 
 def test_instructors_keep_their_tools():
