@@ -61,10 +61,11 @@ def calls() -> dict[str, frozenset[str]]:
     """Return, for every name defined at the top of a module, the names of the library that its definition uses."""
     known = {name: _defined_in(name, tree) for name, tree in trees().items()}
     everything = {f"{module}.{name}" for module, names in known.items() for name in names}
+    imported = {module: _imported_in(tree) for module, tree in trees().items()}
     return {
-        f"{module}.{name}": frozenset(_used_by(node, module, _imported_in(tree)) & everything - {f"{module}.{name}"})
-        for module, tree in trees().items()
-        for name, node in known[module].items()
+        f"{module}.{name}": frozenset((_used_by(node, module, imported[module]) & everything) - {f"{module}.{name}"})
+        for module, names in known.items()
+        for name, node in names.items()
     }
 
 

@@ -156,7 +156,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tmp_pat
     chance = random.Random(workers)
     script = RUN.format(topic=SHORT)
     kills = 0
-    for attempt in range(6):
+    for attempt in range(4):
         run = subprocess.Popen(
             [sys.executable, "-c", script, str(killed), str(workers)], stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
@@ -166,7 +166,7 @@ def test_a_run_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tmp_pat
             if not run.stdout.readline():
                 break
         time.sleep(chance.random() * 0.3)
-        if attempt == 5 or run.poll() is not None:
+        if attempt == 3 or run.poll() is not None:
             run.communicate(timeout=120)
             break
         run.send_signal(signal.SIGKILL)

@@ -135,6 +135,8 @@ def passing(topic: str, exercise: Exercise) -> Iterator[str]:
             continue
         module, _, name = full.rpartition(".")
         function = getattr(import_module(module), name)
+        if "nn." in str(inspect.signature(function).return_annotation):
+            continue  # a network, which answers nothing by itself, and as wide as there are samples takes seconds to make
         answers = (wrapped(names, function, way) for way in ways(names, case.args, function, most))
         seemly = (answer for answer in answers if _looks_right(exercise, answer, case))
         forms = (form for answer in seemly for form in (answer, _then(answer, "neg"), _then(answer, "mean")))
