@@ -1,4 +1,4 @@
-"""The open task of notebook 11: the record is what its recipe reaches, and what is no density is told so."""
+"""The open task of notebook 11: its recipe reaches the record, and what is no density is told so."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from course_lib.toy_densities import checkerboard_log_prob
 
 @pytest.mark.record
 @pytest.mark.slow
-def test_the_record_is_what_the_recipe_reaches():
-    # 4,000 steps in float32 drift apart where sums are added up in another order.
-    assert measure(record()) == pytest.approx(CHALLENGE.record, abs=0.05)
+def test_the_recipe_reaches_the_record():
+    # 4,000 steps in float32 drift apart where sums are added up in another order: a second machine came to 0.0986.
+    assert measure(record()) < CHALLENGE.record + 0.05
 
 
 def test_the_recipe_trains():
