@@ -174,6 +174,7 @@ class Walls:
         finally:
             os.close(reading)
         if ready != b"." or not self.pid:
+            self._process.kill()  # it may be waiting, and what it said ends with it
             said = self._process.stderr.read().decode(errors="replace").strip()[-500:]
             self.close()
             raise SandboxError(f"bubblewrap could not set up a sandbox: {said or 'it said nothing'}")

@@ -31,6 +31,7 @@ from grading.sandbox.remote_answer import HostPeer, RemoteAnswer
 from grading.sandbox.wire import MEGABYTE, PeerGone, PeerSilent, WireError, receive
 
 GRACE_SECONDS = 3.0
+PRELOAD_SECONDS = 300.0  # seven on an idle core; on a busy machine it has taken more than a hundred
 WATCH_SECONDS = 0.2
 
 
@@ -55,26 +56,29 @@ class Zygote:
             "CUDA_VISIBLE_DEVICES": "",
             **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")},
         }
-        with there:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "grading.sandbox.zygote", str(there.fileno()), str(self.folder)],
-                pass_fds=[there.fileno()],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        self._control = here
-        here.settimeout(120)
-        try:
-            ready = here.recv(16) == b"ready"
-        except OSError:
-            ready = False
-        if not ready:
-            said = self._process.stderr.read().decode(errors="replace")[-800:] if self._process.stderr else ""
-            self.close()
-            raise SandboxError(f"the server of preloaded libraries did not start: {said}")
+        with tempfile.TemporaryFile() as said:
+            with there:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "grading.sandbox.zygote", str(there.fileno()), str(self.folder)],
+                    pass_fds=[there.fileno()],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=said,
+                    start_new_session=True,
+                )
+            self._control = here
+            here.settimeout(PRELOAD_SECONDS)
+            why = "it ended"
+            try:
+                ready = here.recv(16) == b"ready"
+            except OSError:
+                ready, why = False, f"not within {PRELOAD_SECONDS:.0f} s"
+            if not ready:
+                self.close()
+                said.seek(0)
+                why = said.read().decode(errors="replace").strip()[-800:] or why
+                raise SandboxError(f"the server of preloaded libraries did not start: {why}")
 
     @property
     def pid(self) -> int:
