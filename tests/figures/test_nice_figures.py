@@ -29,7 +29,7 @@ PICTURES = {
     "samples": lambda: figures.samples({"from zeros": IMAGES, "from the spread": IMAGES}),
     "others": lambda: figures.beside_others(1700.0),
     "other data": lambda: figures.other_data(load(figures.OTHER_DATA_FILE)),
-    "photographs": lambda: real_nvp_of_photographs(load(CIFAR_FLOW_FILE)["Real-NVP of CIFAR-10"]),
+    "photographs": lambda: real_nvp_of_photographs(*load(CIFAR_FLOW_FILE).values()),
     "restored": lambda: figures.restored({"given": IMAGES[:8], "filled in": IMAGES[:8], "as it was": IMAGES[:8]}),
 }
 
