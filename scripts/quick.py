@@ -19,9 +19,11 @@ from pathlib import Path
 import grimp
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "site"), str(ROOT)]  # course_site, and benchmarks
 DECLARATIONS = "tests/exercises/test_declarations.py"
 ALWAYS = "tests/setup/test_architecture.py"
 OF_PAGES = "tests/exercises/test_authoring.py"
+OF_THE_SITE = "tests/site/test_site_pages.py"
 
 
 def changed_files() -> list[str]:
@@ -36,14 +38,14 @@ def _git(*arguments: str) -> list[str]:
 
 
 def affected_modules(files: list[str]) -> set[str]:
-    """Return the changed modules of course_lib and grading with all that import them."""
-    graph = grimp.build_graph("course_lib", "grading", cache_dir=None)
+    """Return the changed modules of the course, its grading, site and benchmarks, with all that import them."""
+    graph = grimp.build_graph("course_lib", "grading", "course_site", "benchmarks", cache_dir=None)
     changed = {module_of(file) for file in files if file.endswith(".py")} & graph.modules
     return changed.union(*(graph.find_downstream_modules(module) for module in changed))
 
 
 def module_of(file: str) -> str:
-    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return file.removeprefix("site/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def tests_of(modules: set[str], files: list[str]) -> list[str]:
@@ -51,6 +53,8 @@ def tests_of(modules: set[str], files: list[str]) -> list[str]:
     chosen = {ALWAYS} | {file for file in files if Path(file).match("tests/**/test_*.py") and (ROOT / file).exists()}
     if any(file.startswith("docs/") for file in files):
         chosen.add(OF_PAGES)
+    if any(file.startswith("site/") and module_of(file) not in modules for file in files):
+        chosen.add(OF_THE_SITE)
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         if not modules.isdisjoint(imported_by(path)):
             chosen.add(path.relative_to(ROOT).as_posix())

@@ -2,7 +2,8 @@
 
 A folder's ``__init__`` says which notebook it belongs to and lists its exercises in the notebook's order: an exercise
 by the name of its file, whose ``EXERCISE`` it is, a question by its own name, from the folder's ``questions``. A folder
-or a file that is there is found; nothing else has to be told of it.
+or a file that is there is found; nothing else has to be told of it. ``TOPICS`` are the notebooks that are taught:
+of those ``DECLARED``, all that course.toml does not leave out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from types import ModuleType
 
 from course_lib.checker.exercise import ClassExercise, Exercise, Question
 from course_lib.checker.mutants import inherit
+from course_lib.settings import SETTINGS
 
 SHARED = ("questions", "probes")  # files of a folder that are no exercise
 
@@ -45,13 +47,14 @@ def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _read_topics() -> dict[str, tuple[Exercise | ClassExercise | Question, ...]]:
+def _read() -> dict[str, tuple[Exercise | ClassExercise | Question, ...]]:
     folders = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     return {folder.NOTEBOOK: read_folder(folder) for folder in sorted(folders, key=lambda folder: folder.NOTEBOOK)}
 
 
-TOPICS = _read_topics()
-inherit(exercise for exercises in TOPICS.values() for exercise in exercises if isinstance(exercise, Exercise))
+DECLARED = _read()
+TOPICS = {topic: exercises for topic, exercises in DECLARED.items() if SETTINGS.teaches(topic)}
+inherit(exercise for exercises in DECLARED.values() for exercise in exercises if isinstance(exercise, Exercise))
 
 
 def find_exercise(name: str, topic: str | None = None) -> Exercise | ClassExercise | Question:
@@ -68,6 +71,10 @@ def find_exercise(name: str, topic: str | None = None) -> Exercise | ClassExerci
     looked_at = [topic] if topic else list(TOPICS)
     found = {t: exercise for t in looked_at for exercise in TOPICS[t] if exercise.name == name}
     if not found:
+        if out := [
+            t for t, exercises in DECLARED.items() if t not in TOPICS and any(e.name == name for e in exercises)
+        ]:
+            raise KeyError(f"{name!r} is an exercise of {out[0]}, which is left out here (course_lib/course.toml)")
         known = {exercise.name for t in looked_at for exercise in TOPICS[t]}
         near = difflib.get_close_matches(name, known, n=1)
         raise KeyError(f"no exercise is called {name!r}" + (f": do you mean {near[0]!r}?" if near else ""))
