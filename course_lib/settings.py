@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 FILE = Path(__file__).with_name("course.toml")
@@ -41,11 +41,16 @@ def read(file: Path = FILE) -> Settings:
     """Read the settings.
 
     Raises:
-        TypeError: a line is missing, or one is there that means nothing.
+        ValueError: a line is missing, is of another kind, or means nothing; the message names it.
     """
     told = tomllib.loads(file.read_text(encoding="utf-8"))
-    settings = Settings(**{**told, "left_out": tuple(told["left_out"])})
-    return settings
+    wanted = {field.name: list if field.name == "left_out" else str for field in fields(Settings)}
+    for name in {*told, *wanted}:
+        if name not in wanted or not isinstance(told.get(name), wanted[name]):
+            raise ValueError(
+                f"{file}: {name} is {told.get(name)!r}; expected are {', '.join(wanted)}, text all but the last, a list"
+            )
+    return Settings(**{**told, "left_out": tuple(told["left_out"])})
 
 
 SETTINGS = read()

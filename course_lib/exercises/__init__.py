@@ -20,6 +20,10 @@ from course_lib.settings import SETTINGS
 SHARED = ("questions", "probes")  # files of a folder that are no exercise
 
 
+class LeftOut(KeyError):
+    """An exercise of a notebook that is not taught here."""
+
+
 def read_folder(folder: ModuleType) -> tuple[Exercise | ClassExercise | Question, ...]:
     """Return a folder's exercises in the notebook's order.
 
@@ -64,7 +68,7 @@ def find_exercise(name: str, topic: str | None = None) -> Exercise | ClassExerci
         topic: the notebook it stands in; needed where several notebooks ask for the same name.
 
     Raises:
-        KeyError: there is none, or more than one; the message names the remedy.
+        KeyError: there is none, or more than one, or its notebook is left out; the message names the remedy.
     """
     if topic is not None and topic not in TOPICS:
         raise KeyError(f"no notebook is called {topic!r}; they are {', '.join(TOPICS)}")
@@ -74,7 +78,7 @@ def find_exercise(name: str, topic: str | None = None) -> Exercise | ClassExerci
         if out := [
             t for t, exercises in DECLARED.items() if t not in TOPICS and any(e.name == name for e in exercises)
         ]:
-            raise KeyError(f"{name!r} is an exercise of {out[0]}, which is left out here (course_lib/course.toml)")
+            raise LeftOut(f"{name!r} is an exercise of {out[0]}, which is left out here (course_lib/course.toml)")
         known = {exercise.name for t in looked_at for exercise in TOPICS[t]}
         near = difflib.get_close_matches(name, known, n=1)
         raise KeyError(f"no exercise is called {name!r}" + (f": do you mean {near[0]!r}?" if near else ""))

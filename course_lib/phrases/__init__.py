@@ -31,7 +31,12 @@ def read(language: str) -> dict[str, str]:
     return {f"{table}.{key}": phrase for table, phrases in tables.items() for key, phrase in phrases.items()}
 
 
-_SPOKEN = read("en") | read(LANGUAGE)  # read once: later, in a sandbox, there are no files
+def spoken(language: str) -> dict[str, str]:
+    """Return all phrases: a language's own, and English ones where it has none."""
+    return read("en") | read(language)
+
+
+_SPOKEN = spoken(LANGUAGE)  # read once: later, in a sandbox, there are no files
 
 
 def say(key: str, **places: object) -> str:
