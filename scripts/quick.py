@@ -23,7 +23,14 @@ sys.path[:0] = [str(ROOT / "site"), str(ROOT)]  # course_site, and benchmarks
 DECLARATIONS = "tests/exercises/test_declarations.py"
 ALWAYS = "tests/setup/test_architecture.py"
 OF_PAGES = "tests/exercises/test_authoring.py"
-OF_THE_SITE = "tests/site/test_site_pages.py"
+# What no module imports, by how its path begins, and the tests of it.
+FOLLOWED = {
+    "docs/": OF_PAGES,
+    "docs/forking.md": "tests/setup/test_forking.py",
+    "course_lib/course.toml": "tests/setup/test_forking.py",
+    "course_lib/phrases/": "tests/checker/test_phrases.py",
+    "site/": "tests/site/test_site_pages.py",
+}
 
 
 def changed_files() -> list[str]:
@@ -51,10 +58,8 @@ def module_of(file: str) -> str:
 def tests_of(modules: set[str], files: list[str]) -> list[str]:
     """Return the files of tests that import one of the modules or were changed, and those that are always run."""
     chosen = {ALWAYS} | {file for file in files if Path(file).match("tests/**/test_*.py") and (ROOT / file).exists()}
-    if any(file.startswith("docs/") for file in files):
-        chosen.add(OF_PAGES)
-    if any(file.startswith("site/") and module_of(file) not in modules for file in files):
-        chosen.add(OF_THE_SITE)
+    others = [file for file in files if module_of(file) not in modules]
+    chosen |= {tests for begins, tests in FOLLOWED.items() if any(file.startswith(begins) for file in others)}
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         if not modules.isdisjoint(imported_by(path)):
             chosen.add(path.relative_to(ROOT).as_posix())
