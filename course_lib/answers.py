@@ -20,9 +20,22 @@ from torch import Tensor
 from torch.nn import Module
 
 from course_lib.not_finite import Watch
+from course_lib.phrases import say
 from course_lib.student_code import half_written, namespace_of, reached_from, replaced, student_line
 from course_lib.time_limits import OutOfTime, call_within
 from course_lib.torch_errors import meaning
+
+# What helps where something other than a tensor is returned, by its type.
+REMEDIES = {
+    "NoneType": "none",
+    "ndarray": "numpy",
+    "float": "float",
+    "int": "int",
+    "method": "method",
+    "builtin_function_or_method": "method",
+    "function": "method",
+    "Normal": "distribution",
+}
 
 
 class Answer(Protocol):
@@ -119,16 +132,18 @@ class LocalAnswer:
 
     def call(self, *args: Any) -> Any:
         if self._thing is None or self._thing is ...:
-            raise AnswerFailed("unanswered", f"{self.name} is not written yet.")
+            raise AnswerFailed("unanswered", say("answer.unwritten", name=self.name))
         if not callable(self._thing):
-            raise AnswerFailed("type", f"{self.name} should be a function, but it is {_describe_type(self._thing)}.")
+            what = _describe_type(self._thing)
+            raise AnswerFailed("type", say("answer.no_function", name=self.name, what=what))
         return self.run(self._thing, *args)
 
     def construct(self, *args: Any) -> LocalInstance:
         if self._thing is None or self._thing is ...:
-            raise AnswerFailed("unanswered", f"{self.name} is not written yet.")
+            raise AnswerFailed("unanswered", say("answer.unwritten", name=self.name))
         if not isinstance(self._thing, type):
-            raise AnswerFailed("type", f"{self.name} should be a class, but it is {_describe_type(self._thing)}.")
+            what = _describe_type(self._thing)
+            raise AnswerFailed("type", say("answer.no_class", name=self.name, what=what))
         return LocalInstance(self, self.run(self._thing, *args))
 
     def reaches(self, names: Collection[str]) -> list[str]:
@@ -149,13 +164,12 @@ class LocalAnswer:
         except NotImplementedError as stub:
             if half := half_written(self.name, self._thing, stub.__traceback__):
                 raise AnswerFailed("half", *half) from None
-            raise AnswerFailed("unanswered", f"{self.name} is not written yet.") from None
+            raise AnswerFailed("unanswered", say("answer.unwritten", name=self.name)) from None
         except KeyboardInterrupt:
             raise
         except OutOfTime:
             line = student_line(sys.exc_info()[2], self._thing)
-            says = f"{self.name} did not come to an end in time. Is there a loop that never stops?"
-            raise AnswerFailed("time", says, line) from None
+            raise AnswerFailed("time", say("answer.endless", name=self.name), line) from None
         except AnswerFailed:
             raise
         except BaseException as error:
@@ -178,7 +192,7 @@ class LocalInstance:
     def call(self, method: str, *args: Any) -> Any:
         bound = self._answer.run(getattr, self._thing, method, None)
         if not callable(bound):
-            raise AnswerFailed("type", f"{self._answer.name} has no method {method}.")
+            raise AnswerFailed("type", say("answer.no_method", name=self._answer.name, method=method))
         return self._answer.run(bound, *args)
 
     def parameters(self) -> dict[str, Tensor]:
@@ -190,9 +204,8 @@ class LocalInstance:
         own = self.parameters()
         for name, value in values.items():
             if name not in own or own[name].shape != value.shape:
-                raise AnswerFailed(
-                    "type", f"{self._answer.name} has no parameter {name} of shape {tuple(value.shape)}."
-                )
+                places = {"name": self._answer.name, "parameter": name, "shape": tuple(value.shape)}
+                raise AnswerFailed("type", say("answer.no_parameter", **places))
             with torch.no_grad():
                 own[name].copy_(value)
 
@@ -208,24 +221,24 @@ def _describe_type(thing: Any) -> str:
     if thing is None:
         return "None"
     if isinstance(thing, Foreign) and thing.is_class:
-        return f"the class {thing.type_name}"
+        return say("type.class", name=thing.type_name)
     if isinstance(thing, type):
-        return f"the class {thing.__name__}"
+        return say("type.class", name=thing.__name__)
     name = type_name(thing)
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    return say("type.an" if name[:1].lower() in "aeiou" else "type.a", name=name)
 
 
 def _describe_error(name: str, error: BaseException) -> str:
     if isinstance(error, RecursionError):
-        return f"{name} calls itself without end (RecursionError)."
+        return say("answer.recursion", name=name)
     if isinstance(error, SystemExit):
-        return f"{name} ends the whole program (exit() or sys.exit()); return the result instead."
+        return say("answer.exits", name=name)
     try:
         text = str(error)
     except Exception:
         text = ""
-    first = text.strip().splitlines()[0][:300] if text.strip() else "no message"
-    said = f"{name} raised {type(error).__name__}: {first}"
+    first = text.strip().splitlines()[0][:300] if text.strip() else say("answer.no_message")
+    said = say("answer.raised", name=name, error=f"{type(error).__name__}: {first}")
     if means := meaning(text):
         return f"{said}{'' if said.endswith(('.', '!', '?')) else '.'} {means}"
     return said
@@ -257,18 +270,11 @@ def number(thing: Any) -> float:
 def _tensor(part: Any) -> Tensor:
     if isinstance(part, Tensor):
         if part.is_sparse or part.is_quantized or part.dtype.is_complex:
-            raise AnswerFailed("type", f"The result is a {part.layout} tensor of dtype {part.dtype}.")
+            raise AnswerFailed("type", say("answer.odd_tensor", layout=part.layout, dtype=part.dtype))
         return part.as_subclass(Tensor)
     if isinstance(part, Foreign) and part.layout:
-        raise AnswerFailed("type", f"The result is a {part.layout} tensor of dtype {part.dtype}.")
-    remedy = {
-        "NoneType": " Is the `return` missing?",
-        "ndarray": " Stay in torch: leave out .numpy(), and use torch functions.",
-        "float": " Leave out .item() and float(): they cut the gradient.",
-        "int": " Leave out int().",
-        "method": " Are the parentheses of a call missing?",
-        "builtin_function_or_method": " Are the parentheses of a call missing?",
-        "function": " Are the parentheses of a call missing?",
-        "Normal": " That is a distribution; one of its methods gives the value.",
-    }.get(type_name(part), "")
-    raise AnswerFailed("type", f"The result is {_describe_type(part)}, not a tensor.{remedy}")
+        raise AnswerFailed("type", say("answer.odd_tensor", layout=part.layout, dtype=part.dtype))
+    says = say("answer.no_tensor", what=_describe_type(part))
+    if remedy := REMEDIES.get(type_name(part)):
+        says = f"{says} {say(f'remedy.{remedy}')}"
+    raise AnswerFailed("type", says)

@@ -15,6 +15,7 @@ from course_lib.checker.exercise import ClassExercise, Exercise, Question
 from course_lib.checker.report import Report
 from course_lib.checker.review import review_answer
 from course_lib.exercises import TOPICS
+from course_lib.phrases import say
 
 Part = Exercise | ClassExercise
 
@@ -55,15 +56,10 @@ def review_on_parts(
     if not wrong:
         return report
     own = review_answer(exercise, answer.standing_in({name: lend(parts[name]) for name in wrong}), seed)
-    named = " and ".join(f"`{name}`" for name in wrong)
-    its = "which is" if len(wrong) == 1 else "which are"
+    named = f" {say('half.and')} ".join(f"`{name}`" for name in wrong)
+    count = "one" if len(wrong) == 1 else "several"
     if own.passed:
-        says = (
-            f"What you wrote here is right. It calls your {named}, {its} not right yet, and so what it gives is wrong too: "
-            "mend that first."
-        )
-        return replace(own, sentences=(says,))
+        return replace(own, sentences=(say(f"carried.right_{count}", named=named),))
     if own.status == "unanswered":
         return own
-    says = f"(Checked with the course's own {named} in place of yours, {its} not right yet.)"
-    return replace(own, sentences=(*own.sentences, says))
+    return replace(own, sentences=(*own.sentences, say(f"carried.checked_{count}", named=named)))

@@ -16,6 +16,7 @@ from course_lib.checker.history import stale
 from course_lib.checker.report import CheckFailed, Note, Report, Summary
 from course_lib.checker.review import review_answer
 from course_lib.exercises import TOPICS, find_exercise
+from course_lib.phrases import say
 
 _MISSING: Any = object()
 
@@ -74,8 +75,8 @@ def using(name: str, *, topic: str | None = None) -> Any:
     report = notebook.report(exercise, _topic_of(exercise))
     if report.passed and not notebook.blamed(exercise, _topic_of(exercise)):
         return notebook.namespace[name]
-    lacks = "is not there yet" if report.status == "unanswered" else "does not give the right values yet"
-    _show(Note(f"Shown with the course's own `{name}`: yours {lacks}."))
+    lacks = "unanswered" if report.status == "unanswered" else "wrong"
+    _show(Note(say(f"using.{lacks}", name=name)))
     return exercise.reference
 
 

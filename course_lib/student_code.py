@@ -14,6 +14,8 @@ from pathlib import Path
 from types import CodeType, FunctionType, TracebackType
 from typing import Any
 
+from course_lib.phrases import say
+
 PACKAGE = Path(__file__).parent
 OURS: tuple[str, ...] = (str(PACKAGE), str(PACKAGE.parent / "grading"))
 RECURSION_FRAMES = 250
@@ -122,19 +124,18 @@ def half_written(name: str, thing: Any, trace: TracebackType | None) -> tuple[st
         line = student_line(trace, thing)
         own = [function for function in functions if function.__code__ is code]
         if not own and code.co_name != "<module>":
-            return f"{name} calls {code.co_qualname}, which is not written yet.", line
+            return say("half.calls", name=name, part=code.co_qualname), line
         others = [function for function in functions if function.__code__ is not code and not _is_stub(function)]
         missing = [function.__name__ for function in functions if _is_stub(function)]
         if own and not _is_stub(own[0]):
-            says = f"`raise NotImplementedError` is still there, in {code.co_name}, with what you wrote: take it out."
-            return says, line
+            return say("half.left", name=code.co_name), line
         if isinstance(thing, type) and others and missing:
-            return f"Of {name}, {_listed(missing)} still ends in the stub.", line
+            return say("half.one", name=name, missing=_listed(missing)), line
     return None
 
 
 def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return f" {say('half.and')} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _is_stub(function: FunctionType) -> bool:

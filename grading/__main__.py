@@ -51,23 +51,29 @@ def build(
 ) -> None:
     """Build solutions and released notebooks from their sources; execute only what changed."""
     from grading.release import build as building
+    from grading.release import surroundings
 
     for topic in [find_topic(name) for name in names] if names else topics():
-        if force or building.needs_execution(topic):
+        if not force and not building.needs_execution(topic):
+            console.print(f"{topic}: unchanged")
+        elif not force and building.carry_over(topic):
+            console.print(f"{topic}: only text has changed")
+        else:
             with console.status(f"{topic}: executing"):
                 building.build_solution(topic)
             console.print(f"{topic}: executed")
-        else:
-            console.print(f"{topic}: unchanged")
         building.release(topic)
+    for sentence in surroundings.bring_into_line():
+        console.print(f"{sentence}: mended")
 
 
 @app.command()
 def check() -> None:
     """Fail if a built notebook does not come from its source."""
     from grading.release import build as building
+    from grading.release import surroundings
 
-    found = building.drift()
+    found = building.drift() + surroundings.drift()
     for sentence in found:
         console.print(f"[red]drift[/red] {sentence}")
     if found:

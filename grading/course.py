@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
+
+from course_lib.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS = ROOT / "solutions"
@@ -15,7 +16,16 @@ class CourseError(Exception):
 
 
 def topics() -> list[str]:
-    """Return the names of all notebooks that have a source, in order."""
+    """Return the names of all notebooks that have a source and are taught, in order."""
+    return [topic for topic in _sources() if SETTINGS.teaches(topic)]
+
+
+def left_out() -> list[str]:
+    """Return the names of the notebooks that have a source and are not taught (course_lib/course.toml)."""
+    return [topic for topic in _sources() if not SETTINGS.teaches(topic)]
+
+
+def _sources() -> list[str]:
     return sorted(path.parent.name for path in SOLUTIONS.glob("*/*.py") if path.stem == path.parent.name)
 
 
@@ -47,6 +57,5 @@ def release_path(topic: str) -> Path:
 
 
 def repository() -> str:
-    """Return the repository's address, which stands in pyproject.toml alone."""
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        return str(tomllib.load(file)["project"]["urls"]["Repository"]).rstrip("/")
+    """Return the repository's address, as course_lib/course.toml has it."""
+    return SETTINGS.repository.rstrip("/")

@@ -19,9 +19,18 @@ from pathlib import Path
 import grimp
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "site"), str(ROOT)]  # course_site, and benchmarks
 DECLARATIONS = "tests/exercises/test_declarations.py"
 ALWAYS = "tests/setup/test_architecture.py"
 OF_PAGES = "tests/exercises/test_authoring.py"
+# What no module imports, by how its path begins, and the tests of it.
+FOLLOWED = {
+    "docs/": OF_PAGES,
+    "docs/forking.md": "tests/setup/test_forking.py",
+    "course_lib/course.toml": "tests/setup/test_forking.py",
+    "course_lib/phrases/": "tests/checker/test_phrases.py",
+    "site/": "tests/site/test_site_pages.py",
+}
 
 
 def changed_files() -> list[str]:
@@ -36,21 +45,21 @@ def _git(*arguments: str) -> list[str]:
 
 
 def affected_modules(files: list[str]) -> set[str]:
-    """Return the changed modules of course_lib and grading with all that import them."""
-    graph = grimp.build_graph("course_lib", "grading", cache_dir=None)
+    """Return the changed modules of the course, its grading, site and benchmarks, with all that import them."""
+    graph = grimp.build_graph("course_lib", "grading", "course_site", "benchmarks", cache_dir=None)
     changed = {module_of(file) for file in files if file.endswith(".py")} & graph.modules
     return changed.union(*(graph.find_downstream_modules(module) for module in changed))
 
 
 def module_of(file: str) -> str:
-    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return file.removeprefix("site/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 def tests_of(modules: set[str], files: list[str]) -> list[str]:
     """Return the files of tests that import one of the modules or were changed, and those that are always run."""
     chosen = {ALWAYS} | {file for file in files if Path(file).match("tests/**/test_*.py") and (ROOT / file).exists()}
-    if any(file.startswith("docs/") for file in files):
-        chosen.add(OF_PAGES)
+    others = [file for file in files if module_of(file) not in modules]
+    chosen |= {tests for begins, tests in FOLLOWED.items() if any(file.startswith(begins) for file in others)}
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         if not modules.isdisjoint(imported_by(path)):
             chosen.add(path.relative_to(ROOT).as_posix())

@@ -8,13 +8,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT)]
 
-_project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-_repository = _project["urls"]["Repository"]
+from course_lib.settings import SETTINGS  # noqa: E402
 
-project = "Latent Variable Models"
-html_title = "Latent Variable Models"
-author = "the authors of the course"
-project_copyright = "the authors of the course, under the MIT licence"
+_project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+project = html_title = SETTINGS.title
+author = SETTINGS.authors
+project_copyright = f"{SETTINGS.authors}, under the MIT licence"
 version = release = _project["version"]
 language = "en"
 
@@ -47,7 +47,7 @@ html_js_files = ["course.js"]
 html_show_sphinx = False
 html_copy_source = False
 html_theme_options = {
-    "source_repository": _repository,
+    "source_repository": SETTINGS.repository,
     "footer_icons": [],
     "top_of_page_buttons": [],
 }

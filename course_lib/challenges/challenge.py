@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from course_lib.phrases import say
+
 FEW = 0.005  # a difference of half a percent is called a tie
 
 
@@ -40,9 +42,9 @@ class Challenge:
             with torch.random.fork_rng():
                 value = float(self.measure(*made))
         except Exception as error:
-            return Result(self, None, f"This could not be measured: {error or type(error).__name__}")
+            return Result(self, None, say("task.unmeasured", why=str(error) or type(error).__name__))
         if not math.isfinite(value):
-            return Result(self, None, f"This could not be measured: the result is {value}")
+            return Result(self, None, say("task.no_number", value=value))
         return Result(self, value, "")
 
 
@@ -67,23 +69,23 @@ class Result:
         record = self.challenge.record
         ahead = (self.value - record) * (1 if self.challenge.higher_is_better else -1)
         if abs(ahead) <= FEW * abs(record):
-            return "You are level with the course's record."
+            return say("task.level")
         if ahead > 0:
-            return "You beat the course's record."
-        return f"The course's record is {shown(abs(ahead))} better."
+            return say("task.ahead")
+        return say("task.behind", difference=shown(abs(ahead)))
 
     @property
     def line(self) -> str:
         """The number beside the record, in one line."""
         if self.value is None:
             return self.problem
-        unit = self.challenge.unit
-        return f"yours {shown(self.value)}, the course's {shown(self.challenge.record)} {unit}"
+        of = self.challenge
+        return say("task.line", mine=shown(self.value), record=shown(of.record), unit=of.unit)
 
     @property
     def _sentences(self) -> tuple[str, ...]:
-        reached = () if self.value is None else (f"Open task: {self.line}.",)
-        return (*reached, self.verdict, f"How the course did it: {self.challenge.how}")
+        reached = () if self.value is None else (say("task.reached", line=self.line),)
+        return (*reached, self.verdict, say("task.how", how=self.challenge.how))
 
     def __repr__(self) -> str:
         return "\n".join(self._sentences)

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.checker.report import Summary
+from course_lib.phrases import say
+from course_lib.settings import SETTINGS
 
 FILE = "points.json"
 LEARNED = {
@@ -68,7 +70,7 @@ class Certificate:
         for topic in self.topics:
             number, _, name = topic.partition("_")
             one = self.found.get(topic)
-            points = f"{one.earned} / {one.total}" if one else "not recorded"
+            points = f"{one.earned} / {one.total}" if one else say("certificate.not_recorded")
             rows.append((f"{number} {name.replace('_', ' ')}", LEARNED.get(topic, ""), points, one.when if one else ""))
         return rows
 
@@ -76,22 +78,25 @@ class Certificate:
     def total(self) -> str:
         """The points of all notebooks recorded, in one sentence."""
         earned, total = (sum(getattr(one, name) for one in self.found.values()) for name in ("earned", "total"))
-        known = f"{len(self.found)} of {len(self.topics)} notebooks recorded"
-        return f"{known}: {earned} of their {total} points" if self.found else known
+        known = {"found": len(self.found), "all": len(self.topics)}
+        if not self.found:
+            return say("certificate.recorded", **known)
+        return say("certificate.total", **known, earned=earned, total=total)
 
     @property
     def _says(self) -> str:
         if not self.kept:
-            return "Here no other notebook's points can be read: each runs on a machine or in a folder of its own."
-        return f"Read from {FILE} beside the notebooks, in which each summary leaves what it found when it was last run here. It is no grade."
+            return say("certificate.alone")
+        return say("certificate.read_from", file=FILE)
 
     def __repr__(self) -> str:
         widths = [max(len(row[i]) for row in self._rows) for i in range(4)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in self._rows]
-        return "\n".join(["Latent Variable Models, a course you can run", *lines, self.total, self._says])
+        return "\n".join([SETTINGS.full_title, *lines, self.total, self._says])
 
     def _repr_html_(self) -> str:
         cell = "text-align:left;padding:2px 14px 2px 0"
+        heads = "".join(f'<th style="{cell}">{_said(key)}</th>' for key in ("notebook", "learned", "points", "on"))
         body = "".join(
             "<tr>" + "".join(f'<td style="{cell}">{escape(part)}</td>' for part in row) + "</tr>" for row in self._rows
         )
@@ -102,14 +107,17 @@ class Certificate:
         )
         return (
             '<div style="border:2px solid #0072B2;padding:12px 20px;margin:6px 0;break-inside:avoid">'
-            '<div style="font-size:1.3em;font-weight:bold">Latent Variable Models, a course you can run</div>'
-            f"<div>What was learned, notebook by notebook. {date.today().isoformat()}</div>"
-            f'<table style="margin:8px 0"><tr><th style="{cell}">notebook</th><th style="{cell}">what was learned</th>'
-            f'<th style="{cell}">points</th><th style="{cell}">on</th></tr>{body}</table>'
+            f'<div style="font-size:1.3em;font-weight:bold">{escape(SETTINGS.full_title)}</div>'
+            f"<div>{_said('heading')} {date.today().isoformat()}</div>"
+            f'<table style="margin:8px 0"><tr>{heads}</tr>{body}</table>'
             f"<div><b>{escape(self.total)}.</b></div>"
-            + (f"<div>Open tasks:</div><ul>{tasks}</ul>" if tasks else "")
+            + (f"<div>{_said('open_tasks')}</div><ul>{tasks}</ul>" if tasks else "")
             + f'<div style="opacity:0.8">{escape(self._says)}</div></div>'
         )
+
+
+def _said(key: str) -> str:
+    return escape(say(f"certificate.{key}"))
 
 
 def keep(topic: str, summary: Summary, folder: Path | None = None) -> None:

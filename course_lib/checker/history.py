@@ -10,6 +10,8 @@ import textwrap
 from types import FunctionType
 from typing import Any
 
+from course_lib.phrases import say
+
 
 def stale(name: str) -> str | None:
     """Return a sentence if the last cell that defines a name has failed, and what has the name is older; else None."""
@@ -21,14 +23,13 @@ def stale(name: str) -> str | None:
     raw = next((cell for cell in reversed(manager.input_hist_raw) if defines.search(cell)), None)
     if raw is None:
         return None
-    again = f"so `{name}` is still what it was before. Mend it, run that cell, then run this one again."
     try:
         tree = ast.parse(shell.transform_cell(raw))
     except SyntaxError as error:
-        what = f"{type(error).__name__} in line {error.lineno}: {error.msg}"
-        return f"Python could not read the last cell with `{name}` that you ran ({what}), {again}"
+        why = say("stale.place", error=type(error).__name__, line=error.lineno, message=error.msg)
+        return say("stale.unread", name=name, why=why)
     if _is_another(tree, name, shell.user_ns.get(name)):
-        return f"The last cell with `{name}` that you ran stopped before it came to `{name}`, {again}"
+        return say("stale.stopped", name=name)
     return None
 
 

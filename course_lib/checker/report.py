@@ -10,7 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.phrases import say
+
 GREEN, ORANGE, BLUE = "#009E73", "#D55E00", "#0072B2"  # Okabe-Ito: told apart by colour-blind readers
+MARKS = {"right": "✓", "wrong": "✗", "unanswered": "…"}
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,15 @@ class Report:
 
     @property
     def headline(self) -> str:
-        word = {"right": "right", "wrong": "not right yet", "unanswered": "not answered yet"}[self.status]
+        state = say(f"state.{self.status}")
         if not self.max_points:
-            return f"{self.exercise}: {word} (an example, without points)"
-        unit = "point" if self.max_points == 1 else "points"
-        return f"{self.exercise}: {word} ({self.points} of {self.max_points} {unit})"
+            return say("report.headline_example", exercise=self.exercise, state=state)
+        key = "report.headline_of_one" if self.max_points == 1 else "report.headline"
+        return say(key, exercise=self.exercise, state=state, points=self.points, max_points=self.max_points)
 
     def __str__(self) -> str:
-        mark = {"right": "✓", "wrong": "✗", "unanswered": "…"}[self.status]
-        lines = [f"{mark} {self.headline}", *(f"  {sentence}" for sentence in self.sentences)]
-        for told, line in zip(("In your code: ", ""), (self.line or "").splitlines(), strict=False):
+        lines = [f"{MARKS[self.status]} {self.headline}", *(f"  {sentence}" for sentence in self.sentences)]
+        for told, line in zip((f"{say('report.in_your_code')} ", ""), (self.line or "").splitlines(), strict=False):
             lines.append(f"  {told}{line}")
         width = max((len(label) for label, _ in self.shown), default=0)
         for label, text in self.shown:
@@ -63,9 +65,9 @@ class Report:
             lines.append(f"    {label.ljust(width)}  {first}")
             lines += [f"    {' ' * width}  {line}" for line in rest]
         if self.convention:
-            lines.append(f"  Convention: {self.convention}")
+            lines.append(f"  {say('report.convention')}: {self.convention}")
         if self.printed:
-            lines.append("  Your code printed:")
+            lines.append(f"  {say('report.printed')}")
             lines += [f"    | {line}" for line in self.printed.splitlines()]
         return "\n".join(lines)
 
@@ -73,7 +75,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         colour = {"right": GREEN, "wrong": ORANGE, "unanswered": BLUE}[self.status]
-        mark = {"right": "✓", "wrong": "✗", "unanswered": "…"}[self.status]
+        mark = MARKS[self.status]
         code = "font-family:monospace;white-space:pre-wrap"
         parts = [
             f'<div style="border-left:6px solid {colour};padding:4px 12px;margin:4px 0;line-height:1.45">',
@@ -81,7 +83,8 @@ class Report:
             *(f"<div>{_inline_code(sentence)}</div>" for sentence in self.sentences),
         ]
         if self.line:
-            parts.append(f'<div>In your code: <span style="{code}">{escape(self.line)}</span></div>')
+            said = _said("report.in_your_code")
+            parts.append(f'<div>{said} <span style="{code}">{escape(self.line)}</span></div>')
         if self.shown:
             cell = "text-align:left;vertical-align:top;padding:1px 12px 1px 0;background:none;border:none"
             rows = "".join(
@@ -91,13 +94,19 @@ class Report:
             )
             parts.append(f'<table style="margin:4px 0;border:none">{rows}</table>')
         if self.convention:
-            parts.append(f'<div style="opacity:0.8"><em>Convention.</em> {_inline_code(self.convention)}</div>')
+            heading = f"<em>{_said('report.convention')}.</em>"
+            parts.append(f'<div style="opacity:0.8">{heading} {_inline_code(self.convention)}</div>')
         if self.printed:
-            parts.append(f'<div>Your code printed:<div style="{code}">{escape(self.printed)}</div></div>')
+            said = _said("report.printed")
+            parts.append(f'<div>{said}<div style="{code}">{escape(self.printed)}</div></div>')
         return "".join(parts) + "</div>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": str(self), "text/html": self._repr_html_()}
+
+
+def _said(key: str) -> str:
+    return escape(say(key))
 
 
 def _inline_code(text: str) -> str:
@@ -146,11 +155,13 @@ class Summary:
 
     @property
     def _rows(self) -> list[tuple[str, str, str]]:
-        words = {"right": "✓ right", "wrong": "✗ not right yet", "unanswered": "… not answered yet"}
-        rows = [(r.exercise, words[r.status], f"{r.points} / {r.max_points}") for r in self.reports]
+        rows = [
+            (r.exercise, f"{MARKS[r.status]} {say(f'state.{r.status}')}", f"{r.points} / {r.max_points}")
+            for r in self.reports
+        ]
         earned, total = (sum(getattr(r, name) for r in self.reports) for name in ("points", "max_points"))
-        task = [("open task", self.attempted, "")] if self.attempted else []
-        return [*rows, ("in all", "", f"{earned} / {total}"), *task]
+        task = [(say("summary.open_task"), self.attempted, "")] if self.attempted else []
+        return [*rows, (say("summary.in_all"), "", f"{earned} / {total}"), *task]
 
     def __repr__(self) -> str:
         widths = [max(len(row[i]) for row in self._rows) for i in range(3)]
@@ -158,10 +169,11 @@ class Summary:
 
     def _repr_html_(self) -> str:
         body = "".join(
-            f'<tr><td style="text-align:left">{name}</td><td style="text-align:left">{escape(word)}</td><td>{points}</td></tr>'
+            f'<tr><td style="text-align:left">{escape(name)}</td><td style="text-align:left">{escape(word)}</td><td>{points}</td></tr>'
             for name, word, points in self._rows
         )
-        return f"<table><tr><th>exercise</th><th>state</th><th>points</th></tr>{body}</table>"
+        heads = "".join(f"<th>{_said(f'summary.{key}')}</th>" for key in ("exercise", "state", "points"))
+        return f"<table><tr>{heads}</tr>{body}</table>"
 
 
 def show_value(value: Any) -> str:
@@ -169,13 +181,13 @@ def show_value(value: Any) -> str:
     if isinstance(value, Tensor):
         plain = value.detach().as_subclass(Tensor).cpu()
         if plain.numel() > 40:
-            return f"a tensor of shape {tuple(plain.shape)}"
+            return say("shown.large", shape=tuple(plain.shape))
         kind = {torch.float32: "", torch.float64: "", torch.int64: ""}.get(plain.dtype, f"  ({plain.dtype})")
         return _nested(plain.tolist(), 0) + kind
     if isinstance(value, float):
         return show_number(value, 6)
     if callable(value):
-        return "a function"
+        return say("shown.function")
     return repr(value)[:200]
 
 

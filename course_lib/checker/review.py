@@ -22,13 +22,14 @@ from course_lib.checker.probes import HIDDEN, VISIBLE, Draw
 from course_lib.checker.report import Report, show_shape, show_value
 from course_lib.checker.stages import VISIBLE_SEED, Stage, prepare, visible_cases
 from course_lib.not_finite import NotFinite
+from course_lib.phrases import say
 
 PRINTED_CHARACTERS = 400
 STOPPING = ("unanswered", "half", "time", "lost")  # failures after which nothing more is tried
 ENDLESS, DEADLY = "never comes to an end", "ends the whole program"
 NAMED = {"time": ENDLESS, "lost": DEADLY}
 GPU = "cuda"
-ON_OTHERS = "Right on the inputs you have seen, but not on others."
+ON_OTHERS = say("verdict.not_on_others")
 
 
 @contextmanager
@@ -109,7 +110,7 @@ def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
         violated = _violated(exercise, rule, answer, seed)
         if violated:
             return _report(exercise, (violated if seed is None else ON_OTHERS,), misconception=rule.name)
-    says = f"Right on {'other inputs' if seed is not None else 'every input tried'}."
+    says = say("verdict.right_hidden" if seed is not None else "verdict.right")
     if seed is None and isinstance(answer, LocalAnswer) and torch.cuda.is_available():
         says = " ".join((says, _on_the_gpu(exercise, answer))).strip()
     return Report(exercise.name, exercise.points, exercise.points, "right", (says,))
@@ -131,9 +132,7 @@ def _on_the_gpu(exercise: Exercise, answer: Answer) -> str:
     got, want = (observe(exercise, one, case) for one in (answer, reference_answer(exercise)))
     if want.failed or (not got.failed and [v.device for v in got.values] == [v.device for v in want.values]):
         return ""
-    return (
-        f"On a GPU it does not work yet: {got.failed.says if got.failed else 'its result is not where its inputs are.'}"
-    )
+    return say("verdict.gpu", why=got.failed.says) if got.failed else say("verdict.gpu_device")
 
 
 def _review_class(exercise: ClassExercise, answer: Answer, seed: int | None) -> Report:
@@ -150,7 +149,7 @@ def _review_class(exercise: ClassExercise, answer: Answer, seed: int | None) -> 
             if lacking is not None:
                 told = (trait.says, lacking) if seed is None else (ON_OTHERS, trait.says)
                 return _report(exercise, told, misconception=trait.name)
-    says = f"Right on {'other sizes' if seed is not None else 'every size tried'}."
+    says = say("verdict.class_right_hidden" if seed is not None else "verdict.class_right")
     return Report(exercise.name, exercise.points, exercise.points, "right", (says,))
 
 
@@ -165,8 +164,7 @@ def _stopped(exercise: Exercise | ClassExercise, failed: AnswerFailed, seed: int
     if seed is not None:
         return _report(exercise, (ON_OTHERS, _without_details(failed)), misconception=NAMED.get(failed.kind))
     if failed.kind == "unanswered":
-        says = "Write your answer where it says YOUR CODE HERE, run that cell, then run this one again."
-        return Report(exercise.name, 0, exercise.points, "unanswered", (failed.says, says))
+        return Report(exercise.name, 0, exercise.points, "unanswered", (failed.says, say("verdict.unanswered")))
     if failed.kind == "half":
         return Report(exercise.name, 0, exercise.points, "wrong", (failed.says,), line=failed.line)
     return _report(exercise, (failed.says,), misconception=NAMED.get(failed.kind), line=failed.line)
@@ -176,13 +174,9 @@ def _without_details(failed: AnswerFailed) -> str:
     """Say what failed on hidden inputs; an exception's own text could hold them."""
     if failed.kind == "raised":
         known = isinstance(getattr(builtins, failed.error or "", None), type)
-        return f"There it raises {failed.error if known else 'an exception'}."
-    return {
-        "time": "There it does not come to an end in time.",
-        "lost": "There it ends the whole program.",
-        "unanswered": "There it raises NotImplementedError.",
-        "half": "There it raises NotImplementedError.",
-    }.get(failed.kind, "There it does not return what it should.")
+        return say("hidden.raised", error=failed.error) if known else say("hidden.an_exception")
+    key = {"time": "time", "lost": "lost", "unanswered": "stub", "half": "stub"}.get(failed.kind, "other")
+    return say(f"hidden.{key}")
 
 
 def _wrong(
@@ -257,35 +251,26 @@ def _plain_difference(
         return mine.failed.says
     if kind == "gradient":
         names = ", ".join(f"`{name}`" for name in mine.disconnected)
-        return f"No gradient reaches {names}."
+        return say("difference.gradient", names=names)
     if kind == "count":
         names = ", ".join(exercise.returns)
-        return f"{len(right.values)} tensors are expected ({names}), {len(mine.values)} came."
+        return say("difference.count", expected=len(right.values), names=names, came=len(mine.values))
     if kind == "shape" and not stage.cases[0].gradients:
         wanted = ", ".join(f"{name} {shape}" for name, shape in exercise.returns.items())
         if hidden:
-            return f"The shape is not right. Expected: {wanted}."
-        return (
-            f"The shape is not right. Expected: {wanted}, here "
-            f"{', '.join(show_shape(v) for v in right.values)}. "
-            f"Yours: {', '.join(show_shape(v) for v in mine.values)}."
-        )
+            return say("difference.shape", wanted=wanted)
+        theirs, yours = (", ".join(map(show_shape, seen.values)) for seen in (right, mine))
+        return say("difference.shape_shown", wanted=wanted, right=theirs, mine=yours)
     if kind == "nan":
-        return "There is NaN in the result where a number is expected."
+        return say("difference.nan")
     if kind == "dtype":
-        return (
-            f"The values are right, but the dtype is {mine.values[0].dtype} instead of {right.values[0].dtype}: "
-            "a tensor created inside takes dtype and device from its inputs."
-        )
+        return say("difference.dtype", mine=mine.values[0].dtype, right=right.values[0].dtype)
     if kind == "device":
-        return f"The result is on {mine.values[0].device} instead of {right.values[0].device}."
+        return say("difference.device", mine=mine.values[0].device, right=right.values[0].device)
     if kind == "in place":
-        return (
-            f"The values are right, but the input `{mine.changed_input}` has changed: avoid in-place operations "
-            "such as += or .clamp_() on the inputs."
-        )
+        return say("difference.in_place", name=mine.changed_input)
     if stage.name == "values":
-        return "The shape is right, the values are not."
+        return say("difference.values")
     return ""
 
 
@@ -296,14 +281,18 @@ def _shown(
         return ()
     given = [(name, arg) for name, arg in zip(exercise.inputs, case.args, strict=True) if not callable(arg)]
     if mine.failed:  # what numbers they are does not matter, their shapes may
-        return tuple((name, f"shape {show_shape(arg)}") for name, arg in given if isinstance(arg, Tensor))
+        return tuple(
+            (name, say("shown.shape", shape=show_shape(arg))) for name, arg in given if isinstance(arg, Tensor)
+        )
     rows = [(name, show_value(arg)) for name, arg in given]
     for name, value in zip(exercise.returns, right.values, strict=False):
-        rows.append((f"expected {name}" if len(exercise.returns) > 1 else "expected", show_value(value)))
+        label = say("shown.expected_one", name=name) if len(exercise.returns) > 1 else say("shown.expected")
+        rows.append((label, show_value(value)))
     names = list(exercise.returns) if len(mine.values) == len(exercise.returns) else []
     for i, value in enumerate(mine.values[:3]):
-        label = f"your {names[i]}" if len(names) > 1 else "yours"
-        rows.append((label, show_value(value) if value.numel() <= 40 else f"shape {show_shape(value)}"))
+        label = say("shown.your_one", name=names[i]) if len(names) > 1 else say("shown.yours")
+        small = value.numel() <= 40
+        rows.append((label, show_value(value) if small else say("shown.shape", shape=show_shape(value))))
     return tuple(rows)
 
 
@@ -333,11 +322,11 @@ def review_question(question: Question, answer: Answer) -> Report:
     options = {_normal(option): option for option in question.options}
     listed = ", ".join(f'"{option}"' for option in question.options)
     if choice is None or choice is ... or (isinstance(choice, str) and not choice.strip()):
-        says = f"Set {question.name} to one of {listed}, run that cell, then run this one again."
+        says = say("question.unanswered", name=question.name, options=listed)
         return Report(question.name, 0, question.points, "unanswered", (says,))
     if not isinstance(choice, str) or _normal(choice) not in options:
         shown = repr(choice)[:80] if isinstance(choice, str | int | float) else type_name(choice)
-        says = f"{shown} is not one of the options. They are: {listed}."
+        says = say("question.unknown", choice=shown, options=listed)
         return Report(question.name, 0, question.points, "wrong", (says,))
     option = options[_normal(choice)]
     status = "right" if option == question.correct else "wrong"

@@ -2,7 +2,8 @@
 
 A folder's ``__init__`` says which notebook it belongs to and lists its exercises in the notebook's order: an exercise
 by the name of its file, whose ``EXERCISE`` it is, a question by its own name, from the folder's ``questions``. A folder
-or a file that is there is found; nothing else has to be told of it.
+or a file that is there is found; nothing else has to be told of it. ``TOPICS`` are the notebooks that are taught:
+of those ``DECLARED``, all that course.toml does not leave out.
 """
 
 from __future__ import annotations
@@ -14,8 +15,13 @@ from types import ModuleType
 
 from course_lib.checker.exercise import ClassExercise, Exercise, Question
 from course_lib.checker.mutants import inherit
+from course_lib.settings import SETTINGS
 
 SHARED = ("questions", "probes")  # files of a folder that are no exercise
+
+
+class LeftOut(KeyError):
+    """An exercise of a notebook that is not taught here."""
 
 
 def read_folder(folder: ModuleType) -> tuple[Exercise | ClassExercise | Question, ...]:
@@ -45,13 +51,14 @@ def _listed(names: set[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _read_topics() -> dict[str, tuple[Exercise | ClassExercise | Question, ...]]:
+def _read() -> dict[str, tuple[Exercise | ClassExercise | Question, ...]]:
     folders = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     return {folder.NOTEBOOK: read_folder(folder) for folder in sorted(folders, key=lambda folder: folder.NOTEBOOK)}
 
 
-TOPICS = _read_topics()
-inherit(exercise for exercises in TOPICS.values() for exercise in exercises if isinstance(exercise, Exercise))
+DECLARED = _read()
+TOPICS = {topic: exercises for topic, exercises in DECLARED.items() if SETTINGS.teaches(topic)}
+inherit(exercise for exercises in DECLARED.values() for exercise in exercises if isinstance(exercise, Exercise))
 
 
 def find_exercise(name: str, topic: str | None = None) -> Exercise | ClassExercise | Question:
@@ -61,13 +68,17 @@ def find_exercise(name: str, topic: str | None = None) -> Exercise | ClassExerci
         topic: the notebook it stands in; needed where several notebooks ask for the same name.
 
     Raises:
-        KeyError: there is none, or more than one; the message names the remedy.
+        KeyError: there is none, or more than one, or its notebook is left out; the message names the remedy.
     """
     if topic is not None and topic not in TOPICS:
         raise KeyError(f"no notebook is called {topic!r}; they are {', '.join(TOPICS)}")
     looked_at = [topic] if topic else list(TOPICS)
     found = {t: exercise for t in looked_at for exercise in TOPICS[t] if exercise.name == name}
     if not found:
+        if out := [
+            t for t, exercises in DECLARED.items() if t not in TOPICS and any(e.name == name for e in exercises)
+        ]:
+            raise LeftOut(f"{name!r} is an exercise of {out[0]}, which is left out here (course_lib/course.toml)")
         known = {exercise.name for t in looked_at for exercise in TOPICS[t]}
         near = difflib.get_close_matches(name, known, n=1)
         raise KeyError(f"no exercise is called {name!r}" + (f": do you mean {near[0]!r}?" if near else ""))

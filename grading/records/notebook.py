@@ -8,6 +8,7 @@ import nbformat
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 
+from course_lib.phrases import say
 from grading.intake.repair import Repaired
 from grading.job import Job
 from grading.sandbox.host import CellRun
@@ -72,22 +73,23 @@ def summary(result: dict[str, Any]) -> str:
     """Return the first cell of a graded notebook: points, what was repaired, time and memory."""
     reports = result["exercises"].values()
     earned, total = (sum(report[key] for report in reports) for key in ("points", "max_points"))
-    words = {"right": "right", "wrong": "not right yet", "unanswered": "not answered"}
+    words = {"right": say("state.right"), "wrong": say("state.wrong"), "unanswered": say("graded.unanswered")}
+    heads = " | ".join(say(f"graded.{key}") for key in ("exercise", "result", "points", "checked_in", "memory"))
     rows = "\n".join(
         f"| [`{r['name']}`](#{r['name']}) | {words[r['status']]} | {r['points']} / {r['max_points']} | {r['seconds']:.2f} s | {r['memory_mb']:.0f} MB |"
         for r in reports
     )
     repairs = "".join(f"\n- {_plain(sentence)}" for sentence in result["repairs"])
-    said = f"\n\nBefore grading, the file was mended; this cost no points:\n{repairs}" if repairs else ""
+    said = f"\n\n{say('graded.mended')}\n{repairs}" if repairs else ""
     failed = "".join(
-        f"\n- {_plain(line or 'a line')}: {_plain(why)}" for _, line, why in result.get("failed_lines", [])[:MOST_LINES]
+        f"\n- {_plain(line or say('graded.a_line'))}: {_plain(why)}"
+        for _, line, why in result.get("failed_lines", [])[:MOST_LINES]
     )
     if failed:
-        said += f"\n\nLines that failed where it was graded; they were skipped, and their cells went on:\n{failed}"
-    return (
-        f"## Graded: {earned} of {total} points\n\n| exercise | result | points | checked in | memory added |\n| :--- | :--- | ---: | ---: | ---: |\n{rows}\n\n"
-        f"The notebook ran in {result['ran_seconds']:.1f} s and needed up to {result['memory_mb']:.0f} MB of memory, beyond the libraries.{said}"
-    )
+        said += f"\n\n{say('graded.failed')}\n{failed}"
+    heading = say("graded.heading", earned=earned, total=total)
+    ran = say("graded.ran", seconds=f"{result['ran_seconds']:.1f}", memory=f"{result['memory_mb']:.0f}")
+    return f"## {heading}\n\n| {heads} |\n| :--- | :--- | ---: | ---: | ---: |\n{rows}\n\n{ran}{said}"
 
 
 def _plain(text: str) -> str:

@@ -3,8 +3,8 @@
 A cell with ``exercise="NAME"`` in its header holds the student's answer. From the declaration of that
 name the build adds nbgrader's metadata, and behind the cell the check with its hidden tests. A cell
 with ``setup=true`` becomes the setup cell, one with ``fold=true`` is folded away. In Markdown, ``{{points NAME}}``,
-``{{topic points}}``, ``{{colab}}`` and ``{{repository}}`` are filled in; at both ends the build links to the notebooks
-before and after. Cell ids come from the source, not from chance.
+``{{topic points}}``, ``{{colab}}`` and ``{{repository}}`` are filled in, and what was a link to a notebook that is left out
+is text; at both ends the build links to the notebooks before and after. Cell ids come from the source, not from chance.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from nbformat import NotebookNode
 
 from course_lib.checker.exercise import ClassExercise, Exercise, Question
 from course_lib.checks import TOPICS, find_exercise
-from grading.course import CourseError, repository, source_path, topics
+from course_lib.exercises import DECLARED
+from grading.course import CourseError, left_out, repository, source_path, topics
 
 CHECKED = "nbval-check-output"  # nbval compares the output of cells with this tag
 HIDDEN_TESTS = "### BEGIN HIDDEN TESTS\ncheck({named}, seed={seed})\n### END HIDDEN TESTS"
@@ -53,6 +54,9 @@ COLAB_BADGE = (
     "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
     "(https://colab.research.google.com/github/{slug}/blob/main/notebooks/{topic}/{topic}.ipynb)"
 )
+
+
+LINK = re.compile(r"\[(?P<text>[^\]]+)\]\(\.\./(?P<topic>\w+)/(?P=topic)\.ipynb\)")  # to another notebook
 
 
 def read_source(topic: str) -> NotebookNode:
@@ -157,8 +161,8 @@ def _exercise_cells(
 
 
 def _stands_elsewhere(name: str, topic: str) -> bool:
-    """Whether another notebook has an exercise of the same name."""
-    return any(exercise.name == name for other in TOPICS if other != topic for exercise in TOPICS[other])
+    """Whether another notebook has an exercise of the same name, be it taught or left out."""
+    return any(exercise.name == name for other in DECLARED if other != topic for exercise in DECLARED[other])
 
 
 def _nbgrader(grade_id: str, grade: bool = False, solution: bool = False, locked: bool = False) -> dict[str, object]:
@@ -181,6 +185,7 @@ def _fill_in(text: str, topic: str) -> str:
     slug = repository().removeprefix("https://github.com/")
     text = text.replace("{{colab}}", COLAB_BADGE.format(slug=slug, topic=topic))
     text = text.replace("{{repository}}", repository())
+    text = LINK.sub(lambda link: link[0] if link["topic"] not in left_out() else link["text"], text)
     total = sum(exercise.points for exercise in TOPICS.get(topic, ()))
     text = text.replace("{{topic points}}", _points(total))
     return re.sub(r"\{\{points (\w+)\}\}", lambda match: _points(find_exercise(match[1], topic).points), text)

@@ -21,6 +21,8 @@ GRADERS_OWN = (
     "answers.py",
     "carried.py",
     "challenges",
+    "phrases",
+    "settings.py",
     "student_code.py",
     "time_limits.py",
     "torch_errors.py",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from course_lib import phrases
 from course_lib.answers import AnswerFailed
 from grading.course import ROOT
 from grading.sandbox import replies
@@ -54,6 +55,7 @@ class Zygote:
             "IPYTHONDIR": str(self.folder / "ipython"),
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "CUDA_VISIBLE_DEVICES": "",
+            phrases.VARIABLE: phrases.LANGUAGE,
             **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")},
         }
         with tempfile.TemporaryFile() as said:

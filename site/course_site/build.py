@@ -24,7 +24,7 @@ from grading.course import ROOT, topics
 
 HERE = ROOT / "site"
 ON_THE_FRONT = "plane"
-GUIDES = ("grading", "checks", "authoring", "architecture")
+GUIDES = ("grading", "checks", "authoring", "forking", "architecture")
 
 
 def build(into: Path, frames: int) -> int:

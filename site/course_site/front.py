@@ -7,7 +7,7 @@ from html import escape
 
 from nbformat import NotebookNode
 
-from course_lib.explorers import EXPLORERS
+from course_lib.settings import SETTINGS
 from course_site.formulas import mathml
 from course_site.notebooks import Notebook, raw
 from course_site.outputs import Pictures, picture_tag
@@ -68,7 +68,8 @@ def front_page(text: str, notebooks: list[Notebook], pictures: Pictures, explore
         "gallery": raw(f'<div class="drawn">{picture_tag(output_of(first, GALLERY), pictures, at_once=True)}</div>'),
         "report": raw(f'<div class="report">{output_of(first, REPORT).data["text/html"]}</div>'),
         "explorer": raw(explorer),
-        "explorers": str(len(EXPLORERS)),
+        "title": SETTINGS.full_title,
+        "explorers": str(sum(len(notebook.explorers) for notebook in notebooks)),
         "glance": raw(at_a_glance(notebooks)),
         "contents": "\n".join(notebook.page for notebook in notebooks),
         "hours": hours(notebooks),

@@ -74,6 +74,11 @@ class Notebook:
         return " ".join(found[1].split()).rstrip(".")
 
     @property
+    def explorers(self) -> list[str]:
+        """The names of its explorers, in order."""
+        return [name for cell in self.released.cells if (name := _explorer_of(cell))]
+
+    @property
     def points(self) -> int:
         return sum(exercise.points for exercise in TOPICS[self.topic])
 
@@ -135,11 +140,17 @@ def page_of(
     return "\n\n".join(parts) + "\n"
 
 
+def _explorer_of(cell: NotebookNode) -> str | None:
+    """Return the name of the explorer that a cell shows, None if it shows none."""
+    names = EXPLORER.findall(cell.source) if cell.cell_type == "code" else []
+    return names[-1] if names else None
+
+
 def _shown_cell(
     cell: NotebookNode, outputs: list[NotebookNode], pictures: Pictures, explorer: Callable[[str], str]
 ) -> list[str]:
-    if live := EXPLORER.findall(cell.source):
-        return [raw(explorer(live[-1]))]
+    if live := _explorer_of(cell):
+        return [raw(explorer(live))]
     about_answers = ABOUT_ANSWERS.search(cell.source)
     results = [] if about_answers else [raw(shown(output, pictures)) for output in outputs]
     drawn = any("image/png" in output.get("data", {}) for output in outputs)

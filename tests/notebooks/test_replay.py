@@ -26,7 +26,7 @@ def test_a_changed_output_fails_the_replay(topic, before, after, tmp_path: Path)
     changed.write_text(text.replace(before, after))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     command += ["--nbval-lax", "--nbval-current-env", "--rootdir", str(tmp_path), str(changed)]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "LATENT_COURSE_"))}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=tmp_path)
     assert result.returncode == 1, result.stdout[-2000:]
     assert "1 failed" in result.stdout

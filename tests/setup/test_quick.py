@@ -51,6 +51,27 @@ def test_a_page_asks_for_the_test_that_follows_it(quick):
     assert tests == {quick.ALWAYS, quick.OF_PAGES}
 
 
+@pytest.mark.parametrize(
+    ("file", "test"),
+    [
+        ("site/course_site/formulas.py", "tests/site/test_site_formulas.py"),
+        ("site/course_site/outputs.py", "tests/site/test_site_pages.py"),
+        ("site/pages/index.md", "tests/site/test_site_pages.py"),
+        ("site/conf.py", "tests/site/test_site_pages.py"),
+        ("docs/forking.md", "tests/setup/test_forking.py"),
+        ("course_lib/course.toml", "tests/setup/test_forking.py"),
+        ("course_lib/phrases/de.toml", "tests/checker/test_phrases.py"),
+        ("benchmarks/recipe.py", "tests/benchmarks/test_papers.py"),
+        ("benchmarks/results.py", "tests/benchmarks/test_papers.py"),
+        ("grading/release/source.py", "tests/site/test_site_pages.py"),
+    ],
+)
+def test_the_site_the_benchmarks_and_what_is_no_module_ask_for_their_tests(quick, file, test):
+    exercises, tests = chosen(quick, file)
+    assert not exercises
+    assert test in tests
+
+
 def test_a_changed_test_is_run(quick):
     _, tests = chosen(quick, "tests/course_lib/test_vae.py", "tests/course_lib/test_that_was_deleted.py")
     assert tests == {quick.ALWAYS, "tests/course_lib/test_vae.py"}

@@ -168,7 +168,7 @@ def test_the_voice_avoids_words_that_make_a_reader_feel_small(topic):
 
 
 @every_topic
-def test_the_address_of_the_repository_comes_from_pyproject(topic):
+def test_the_address_of_the_repository_comes_from_the_courses_settings(topic):
     text = release_path(topic).read_text()
     assert f"git+{repository()}" in text
     assert f"github/{repository().removeprefix('https://github.com/')}/blob/main/notebooks/{topic}" in text
