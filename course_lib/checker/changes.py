@@ -167,7 +167,8 @@ def _factors(node: ast.AST, words: Words) -> Iterator[Change]:
         if one and two:
             yield _binary(right, ast.Div(), left), f"A quotient is upside down, with {one} below and {two} above."
     elif isinstance(node.op, ast.Pow) and one:
-        yield left, f"{one} should be raised to a power, and is not."
+        # In an answer written otherwise it may be raised to another power, or in one place more.
+        yield left, f"{_capital(one)} enters with the wrong power."
         yield (
             ast.Call(ast.Attribute(left, "abs", ast.Load()), [], []),
             (f"You take the absolute value of what is raised to a power: {words.term(left)}."),

@@ -84,7 +84,7 @@ UNDECLARED = {
         lambda mu_q, sigma_q, mu_p, sigma_p: (
             (sigma_p / sigma_q).log() + (sigma_q**2 + (mu_q - mu_p) ** 2) / (2 * sigma_p) - 0.5
         ).sum(-1),
-        "`sigma_p` should be raised to a power, and is not.",
+        "`sigma_p` enters with the wrong power.",
     ),
     "prior at the mean": ("per_point_elbo", bound(at_z=lambda z, mu: mu), "`mu` stands where the sample z belongs."),
     "entropy of the variance": (
