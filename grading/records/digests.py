@@ -9,7 +9,9 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from course_lib import phrases
 from course_lib.checks import find_exercise
+from course_lib.settings import SETTINGS
 from grading.course import ROOT, release_path
 from grading.intake.repair import graded_names
 
@@ -24,8 +26,9 @@ def files_digest(files: dict[str, bytes], problem: str | None = None) -> str:
 
 @functools.cache
 def machinery_digest() -> str:
-    """Return the digest of everything that all grades go through: reading, repair, sandbox, review."""
-    digest = hashlib.sha256()
+    """Return the digest of everything that all grades go through: reading, repair, sandbox, review, the language they speak."""
+    # What a notebook that is left out asked for, answers to the others may use.
+    digest = hashlib.sha256(f"{phrases.LANGUAGE} {SETTINGS.left_out}".encode())
     for path in _machinery():
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -34,10 +37,12 @@ def machinery_digest() -> str:
 def _machinery() -> list[Path]:
     rooms = (ROOT / "course_lib" / "checker", ROOT / "grading" / "intake", ROOT / "grading" / "sandbox")
     files = [path for room in rooms for path in sorted(room.glob("*.py"))]
+    files += sorted(path for path in phrases.FOLDER.iterdir() if path.suffix in (".py", ".toml"))
     alone = (
         "course_lib/answers.py",
         "course_lib/carried.py",
         "course_lib/distributions.py",
+        "course_lib/settings.py",
         "course_lib/student_code.py",
         "course_lib/time_limits.py",
         "course_lib/torch_errors.py",

@@ -9,20 +9,25 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 
 from course_lib import settings
-from grading.course import ROOT, topics
+from course_lib.checker.exercise import Exercise
+from course_lib.exercises import DECLARED
+from grading.course import ROOT
 
 PAGE = (ROOT / "docs" / "forking.md").read_text(encoding="utf-8")
 (AS_THE_PAGE_HAS_IT,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 FORKED = tomllib.loads(AS_THE_PAGE_HAS_IT)
 KEPT = ("00_start_here", "03_variational_inference")  # of thirteen, two that are built soon
-LEFT_OUT = [topic for topic in topics() if topic not in KEPT]
-REPLACED, NEW, WORTH = "rest_of_the_sum", "nats_to_bits", 7
+LEFT_OUT = [topic for topic in DECLARED if topic not in KEPT]
+NEW, DEARER, WORTH = "nats_to_bits", "log_mean_exp", 7
+REPLACED = next(e.name for e in DECLARED[KEPT[0]] if isinstance(e, Exercise) and e.points and e.name != DEARER)
+OF_02, OF_03 = "course_lib.distributions.gaussian_kl", "course_lib.bounds.per_point_elbo"
 SHOWN = """
 import course_lib.checks as checks
 print(checks.review("log_mean_exp", lambda log_values, dim: log_values.mean(dim)))
@@ -53,6 +58,7 @@ from course_lib.checks import find_exercise
 from grading.course import release_path
 from grading.grade import Bench, grade
 from grading.job import Job
+from grading.sandbox.call_graph import withheld
 topic, wrong = "00_start_here", "def log_mean_exp(log_values, dim):\\n    return log_values.mean(dim).exp().item()"
 notebook = nbformat.read(release_path(topic), as_version=4)
 for cell in notebook.cells:
@@ -64,7 +70,7 @@ bench.close()
 exec(wrong)
 here = review_answer(find_exercise("log_mean_exp"), LocalAnswer("log_mean_exp", log_mean_exp))
 there = result["exercises"]["log_mean_exp"]
-print(json.dumps({"there": there["sentences"], "here": here.sentences, "text": there["text"]}))
+print(json.dumps({"there": there["sentences"], "here": here.sentences, "text": there["text"], "withheld": sorted(withheld(topic))}))
 """
 
 
@@ -118,7 +124,7 @@ def fork(tmp_path_factory):
     root = tmp_path_factory.mktemp("fork")
     forked(root, *[topic[:2] for topic in LEFT_OUT])
     put_another_exercise_in_place(root)
-    worth = root / "course_lib" / "exercises" / "start_here" / "log_mean_exp.py"
+    worth = root / "course_lib" / "exercises" / "start_here" / f"{DEARER}.py"
     worth.write_text(re.sub(r"points=\d+", f"points={WORTH}", worth.read_text()))
     built = in_the_fork(root, "-m", "grading", "build")
     assert built.returncode == 0, built.stdout + built.stderr
@@ -182,7 +188,8 @@ def test_a_notebook_left_out_is_neither_released_nor_listed_nor_linked(fork):
 def test_points_and_another_exercise_are_in_the_notebook_and_in_the_readme(fork):
     root, _ = fork
     cells = {cell["id"]: cell for cell in json.loads(released(root, KEPT[0]))["cells"]}
-    assert REPLACED not in cells
+    assert REPLACED not in cells or REPLACED == NEW
+    assert NEW in cells
     assert cells[f"{NEW}-check"]["metadata"]["nbgrader"]["points"] == 1
     assert cells["log_mean_exp-check"]["metadata"]["nbgrader"]["points"] == WORTH
     total = sum(cell["metadata"].get("nbgrader", {}).get("points", 0) for cell in cells.values())
@@ -216,7 +223,7 @@ def test_the_site_has_pages_for_what_is_taught_alone(fork, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
-def test_in_the_sandbox_a_report_is_the_same_as_in_the_notebook(fork):
+def test_in_the_sandbox_a_report_is_the_same_as_in_the_notebook_and_what_is_not_asked_for_is_there(fork):
     root, _ = fork
     graded = in_the_fork(root, "-c", GRADED)
     assert graded.returncode == 0, graded.stderr[-2000:]
@@ -224,6 +231,10 @@ def test_in_the_sandbox_a_report_is_the_same_as_in_the_notebook(fork):
     assert said["there"] == said["here"]
     assert "In log_mean_exp kam es zu einem" in said["there"][0]
     assert f"noch nicht richtig (0 von {WORTH} Punkten)" in said["text"]
+    # What a notebook that is left out asked for is free to use; what one that is taught asks for is not.
+    assert callable(getattr(import_module(OF_02.rpartition(".")[0]), OF_02.rpartition(".")[2]))
+    assert OF_02 not in said["withheld"]
+    assert OF_03 in said["withheld"]
 
 
 def test_the_page_shows_every_setting_there_is():

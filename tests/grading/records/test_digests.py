@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from course_lib import phrases
 from grading.course import ROOT
-from grading.records.digests import _machinery
+from grading.records.digests import _machinery, machinery_digest
 
 ENTRIES = ("grading/grade.py", "grading/sandbox/zygote.py")  # the second is run as a program
 # The exercises and what they are compared with have digests of their own; these name and find, and decide nothing.
@@ -39,3 +40,11 @@ def test_every_file_that_grading_reaches_is_part_of_the_machinery():
     machinery = {str(path.relative_to(ROOT)) for path in _machinery()}
     assert {"grading/checking.py", "course_lib/answers.py", "grading/sandbox/guest.py"} <= names
     assert names - machinery == NO_PART
+
+
+def test_reports_in_another_language_are_other_reports(monkeypatch):
+    before = machinery_digest.__wrapped__()
+    assert machinery_digest.__wrapped__() == before
+    monkeypatch.setattr(phrases, "LANGUAGE", "de" if phrases.LANGUAGE != "de" else "en")
+    assert machinery_digest.__wrapped__() != before
+    assert {phrases.FOLDER / f"{language}.toml" for language in ("de", "en")} <= set(_machinery())
