@@ -90,13 +90,16 @@ class Repaired:
             identity = step.place.id if own and step.place else f"own-{index}"
             metadata = copy.deepcopy(step.place.metadata) if own and step.place else {}
             if step.kind == "code":
-                cells.append(nbformat.v4.new_code_cell(step.source, metadata=metadata, id=identity))
+                made = {"cell_type": "code", "execution_count": None, "outputs": [], "source": step.source}
             else:  # a raw cell could be HTML: it is shown as what it is, text
                 text = step.source if step.kind == "markdown" else f"```\n{step.source}\n```"
-                cells.append(nbformat.v4.new_markdown_cell(text, metadata=metadata, id=identity))
+                made = {"cell_type": "markdown", "source": text}
+            cells.append(NotebookNode(made, metadata=NotebookNode(metadata), id=identity))
         kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
         language = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"}
-        return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": language})
+        about = {"kernelspec": kernel, "language_info": language}
+        # nbformat's own functions hold each cell against the schema as they make it; the whole is, when it is written.
+        return NotebookNode(cells=cells, metadata=nbformat.from_dict(about), nbformat=4, nbformat_minor=5)
 
 
 @cache
