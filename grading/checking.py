@@ -13,6 +13,7 @@ from course_lib.checker.report import Report
 from course_lib.checker.review import NAMED, ON_OTHERS, review_answer
 from course_lib.checks import find_exercise
 from grading.intake.needed import split
+from grading.intake.readable import readable
 from grading.intake.repair import Repaired
 from grading.job import REFERENCE, Job
 from grading.sandbox.host import CellRun, Sandbox
@@ -139,7 +140,9 @@ class Checks:
         try:
             answer = sandbox.begin(name, again=seed is not None or on_parts or own, own=own)
             if answer is None:
-                return self._unanswered(name, f"There is no {name} in the notebook that was handed in.")
+                return self._unread(name) or self._unanswered(
+                    name, f"There is no {name} in the notebook that was handed in."
+                )
             if on_parts:
                 return review_on_parts(exercise, self._job.topic, answer, self.right, seed=seed)
             return review_answer(exercise, answer, seed)
@@ -160,7 +163,15 @@ class Checks:
         uses = {used for i in own for part in split(i, self._repaired.steps[i].source) for used in part.uses}
         failed = self._session.failed_lines()
         here = [(line, why) for i, line, why in failed if i in own or any(part.binds & uses for part in split(i, line))]
-        return [f"`{line}` failed when it was graded: {why}." for line, why in here[:3]]
+        return [f"`{line}` failed when it was graded: {why.rstrip('.')}." for line, why in here[:3]]
+
+    def _unread(self, name: str) -> Report | None:
+        """Return the report on an answer that Python cannot read; None if it is another reason why it is not there."""
+        cells = [i for i, step in enumerate(self._repaired.steps) if step.kind == "code" and name in step.defines]
+        if not any(name in readable(self._repaired.steps[i].source).lost for i in cells):
+            return None
+        says = f"Python cannot read {name}, so it could not be checked; which line, and why, stands here:"
+        return Report(name, 0, find_exercise(name, self._job.topic).points, "wrong", (says,))
 
     def _unanswered(self, name: str, says: str) -> Report:
         failed = [

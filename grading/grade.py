@@ -6,6 +6,7 @@ What goes in and what comes out is data, so that it can happen on any machine.
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,8 +18,9 @@ from course_lib.time_limits import OutOfTime, call_within
 from grading.checking import Checks
 from grading.intake.choosing import read_submission
 from grading.intake.needed import additions, needed_by, split
+from grading.intake.readable import readable
 from grading.intake.reading import Handed, Unreadable
-from grading.intake.repair import Repaired, Step, graded_names, imports_of, repair, template, unwrapped
+from grading.intake.repair import Repaired, Step, graded_names, imports_of, repair, template
 from grading.intake.suspicion import signs_in
 from grading.job import GRADED, INFRASTRUCTURE, NO_ROOM, NOT_GRADED, REFERENCE, REPAIRED, Job, no_room
 from grading.records.notebook import graded_notebook, summary
@@ -186,9 +188,9 @@ class _Submission:
         try:
             self.session.open()
             for index, step in enumerate(self.steps):
-                source = runnable(step)
-                if source.strip():
-                    self.session.run(index, source)
+                source, left_out = runnable(step), readable(step.source).left_out if step.kind == "code" else ()
+                if source.strip() or left_out:
+                    self.session.run(index, source, left_out)
                 for name in self.names:
                     # At its check, as the student saw it; and after every cell that defines it, if there are several.
                     here = index == max(last[name], check_at.get(name, -1))
@@ -216,6 +218,10 @@ class _Submission:
         if not wrong:
             return
         self._alone(wrong)
+        cut = {i for i, step in enumerate(self.steps) if step.kind == "code" and readable(step.source).left_out}
+        wrong = [name for name in wrong if not self.checks.right(name)]
+        if wrong and cut:  # where the student ran it, nothing of such a cell did
+            self._alone(wrong, cut)
         if self.session.lost and len(wrong) > 1:
             for name in [name for name in wrong if not self.checks.right(name)]:
                 self._alone([name])
@@ -223,9 +229,13 @@ class _Submission:
     def _is_written(self, name: str) -> bool:
         return any(name in step.defines and not step.is_released for step in self.steps)
 
-    def _alone(self, wrong: list[str]) -> None:
-        """Check answers in a fresh process in which only the cells that they need have run, if anything else has run before."""
-        statements = [s for i, step in enumerate(self.steps) if (source := runnable(step)) for s in split(i, source)]
+    def _alone(self, wrong: list[str], without: Container[int] = ()) -> None:
+        """Check answers in a fresh process in which only the cells that they need have run, if anything else has run before.
+
+        Args:
+            without: the numbers of cells of which nothing is to run.
+        """
+        statements = [s for i, step in enumerate(self.steps) if i not in without for s in split(i, runnable(step))]
         answers = {i for i, step in enumerate(self.steps) if set(step.defines) & set(wrong)}
         course = {
             i for i, step in enumerate(self.steps) if step.place and step.place.role == "support" and step.is_released
@@ -303,7 +313,7 @@ def runnable(step: Step) -> str:
     if step.place and role in ("show", "check"):
         own = "" if step.is_released else additions(step.source, step.place.source)
         return "\n".join(part for part in (imports_of(step.source) if role == "show" else "", own) if part)
-    return unwrapped(step.source)
+    return readable(step.source).source
 
 
 def one_thread() -> None:

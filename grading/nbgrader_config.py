@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.preprocessors import ClearOutput, ClearSolutions, Execute
+from nbgrader.server_extensions.formgrader.handlers import template_path
 
 from grading.release.preprocessors import CourseClearOutput, CourseClearSolutions
 
@@ -37,9 +38,9 @@ steps = {Execute: "grading.safe_execute.SafeExecute"}
 c.Autograde.sanitize_preprocessors = ["grading.safe_execute.Repair", *Autograde.sanitize_preprocessors.default()]
 c.Autograde.autograde_preprocessors = [steps.get(step, step) for step in Autograde.autograde_preprocessors.default()]
 
-# The page that students get back.
-c.HTMLExporter.template_name = "feedback"  # the name that nbgrader itself asks for
-c.HTMLExporter.extra_template_basedirs = [str(root / "grading" / "records" / "templates")]
+# The page that students get back: nbgrader asks for a template called "feedback" and finds ours first. Naming it here would
+# give formgrader the same page in the place of its own, which lies in nbgrader's folder.
+c.HTMLExporter.extra_template_basedirs = [str(root / "grading" / "records" / "templates"), template_path]
 # What students wrote is made harmless on every page, formgrader's too.
 c.HTMLExporter.filters = {
     "offline": "grading.records.offline.offline",

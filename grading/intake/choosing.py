@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from course_lib.checks import TOPICS
 from grading.intake.reading import Cell, Handed, Unreadable, read_notebook_bytes
-from grading.intake.repair import defined_names, graded_names, statements_of, template
+from grading.intake.repair import graded_names, meant_names, statements_of, template
 from grading.intake.unpacking import may_be_notebook, unpacked
 
 MOST_COMPARED = 60  # notebooks, and their bytes in all, beyond which the first that can be read is taken
@@ -125,7 +125,7 @@ def _work(name: str, cells: list[Cell], repairs: list[str], topic: str) -> _Work
 
 def _names(cell: Cell) -> set[str]:
     """Return the names that a cell may answer: those that it defines, or else the one whose mark it has."""
-    defined = defined_names(cell.source) if cell.kind == "code" else frozenset()
+    defined = meant_names(cell.source) if cell.kind == "code" else frozenset()
     nbgrader = cell.metadata.get("nbgrader")
     mark = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
     return {*defined} or {name for name in (mark, cell.id) if isinstance(name, str)}

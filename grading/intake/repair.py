@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 
 from course_lib.checks import TOPICS
 from grading.course import release_path
+from grading.intake.readable import readable, unwrapped
 from grading.intake.reading import Cell, Handed
 from grading.intake.wording import grouped
 from grading.magic_lines import LineByLine
@@ -29,7 +30,6 @@ CHECK_CALL = re.compile(
     r"^\s*check\(\s*[\"'](\w+)[\"']\s*(?:,\s*topic\s*=\s*[\"']\w+[\"']\s*)?\)\s*(###.*)?$", re.DOTALL
 )
 FENCE = re.compile(r"^\s*```[\w]*\n(.*?)\n?```\s*$", re.DOTALL)
-TRANSPARENT = re.compile(r"\A\s*%%(time|timeit|capture|prun|memit|heat)\b[^\n]*\n")
 SPECIAL = re.compile(r"^\s*[%!?]|=\s*[%!]|\?\s*$|^\s*(>>>|In \[)", re.MULTILINE)  # what IPython reads as no Python
 ALIKE = 0.75
 LONGEST_ALIKE = 20_000
@@ -90,13 +90,16 @@ class Repaired:
             identity = step.place.id if own and step.place else f"own-{index}"
             metadata = copy.deepcopy(step.place.metadata) if own and step.place else {}
             if step.kind == "code":
-                cells.append(nbformat.v4.new_code_cell(step.source, metadata=metadata, id=identity))
+                made = {"cell_type": "code", "execution_count": None, "outputs": [], "source": step.source}
             else:  # a raw cell could be HTML: it is shown as what it is, text
                 text = step.source if step.kind == "markdown" else f"```\n{step.source}\n```"
-                cells.append(nbformat.v4.new_markdown_cell(text, metadata=metadata, id=identity))
+                made = {"cell_type": "markdown", "source": text}
+            cells.append(NotebookNode(made, metadata=NotebookNode(metadata), id=identity))
         kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
         language = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python"}
-        return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": language})
+        about = {"kernelspec": kernel, "language_info": language}
+        # nbformat's own functions hold each cell against the schema as they make it; the whole is, when it is written.
+        return NotebookNode(cells=cells, metadata=nbformat.from_dict(about), nbformat=4, nbformat_minor=5)
 
 
 @cache
@@ -157,23 +160,24 @@ def defined_names(source: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def meant_names(source: str) -> frozenset[str]:
+    """Return the names that a code cell defines, or would, if Python could read all of it."""
+    found = readable(source)
+    return defined_names(found.source) | found.lost
+
+
 @lru_cache(4096)
 def imports_of(source: str) -> str:
-    """Return the import statements at the top level of a cell."""
-    tree = _tree(source)
+    """Return the import statements at the top level of a cell, of what can be read of it."""
+    tree = _tree(readable(source).source)
     found = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)] if tree else []
     return "\n".join(ast.unparse(node) for node in found)
 
 
 def statements_of(source: str) -> list[ast.stmt] | None:
-    """Return the statements of a cell, IPython's lines among them; None if it is no Python."""
-    tree = _tree(source)
+    """Return the statements of a cell that can be read, IPython's lines among them; None if it is no Python."""
+    tree = _tree(readable(source).source)
     return None if tree is None else list(tree.body)
-
-
-def unwrapped(source: str) -> str:
-    """Return a cell without a first line that only times or silences it (`%%time`)."""
-    return TRANSPARENT.sub("", source, count=1)
 
 
 def _tree(source: str) -> ast.Module | None:
@@ -226,7 +230,7 @@ def _match(cell: Cell, places: tuple[Place, ...], exercises: list[str], likeness
     by_id = {place.id: place for place in places}
     nbgrader = cell.metadata.get("nbgrader")
     grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-    names = defined_names(cell.source) & set(exercises)
+    names = (meant_names if cell.kind == "code" else defined_names)(cell.source) & set(exercises)
     call = CHECK_CALL.match(cell.source)
     if call and cell.kind == "code":
         return next((p for p in places if p.role == "check" and CHECK_CALL.match(p.source)[1] == call[1]), None)  # type: ignore[index]
@@ -298,7 +302,7 @@ def _step(cell: Cell, place: Place | None, exercises: list[str], repairs: list[s
         grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
         if grade_id != place.id:
             repairs.append(f"The cell of {place.exercise} had lost its mark, and was found by what it holds.")
-    names = defined_names(source) & set(exercises) if kind == "code" else frozenset()
+    names = meant_names(source) & set(exercises) if kind == "code" else frozenset()
     defines = tuple(name for name in exercises if name in names | asked)
     return Step(kind, source, place, defines, cell.pictures)
 

@@ -49,7 +49,12 @@ def _picture(png: str, text: str) -> NotebookNode:
     """Return a picture as it was handed in, with its text for those who do not see it."""
     alt = text.removeprefix("[picture: ").removesuffix("]") or "A picture, as it was handed in"
     data = {"image/png": png, "text/plain": text}
-    return nbformat.v4.new_output("display_data", data=data, metadata={"image/png": {"alt": alt}})
+    return _output("display_data", data=data, metadata={"image/png": {"alt": alt}})
+
+
+def _output(kind: str, **parts: Any) -> NotebookNode:
+    """Return an output; what nbformat makes, it holds against the schema at once, and again with the whole."""
+    return nbformat.from_dict({"output_type": kind, **parts})
 
 
 def _check_source(job: Job, name: str, source: str) -> str:
@@ -61,11 +66,11 @@ def _check_source(job: Job, name: str, source: str) -> str:
 def _report_outputs(report: dict[str, Any]) -> list[NotebookNode]:
     """Return the outputs by which nbgrader reads the points: an error is none, anything else all."""
     data = {"text/plain": report["text"], "text/html": report["html"]}
-    shown = nbformat.v4.new_output("display_data", data=data)
+    shown = _output("display_data", data=data, metadata={})
     if report["status"] == "right":
         return [shown]
     headline = report["text"].splitlines()[0].lstrip("✓✗… ")
-    failed = nbformat.v4.new_output("error", ename="CheckFailed", evalue=headline, traceback=[headline])
+    failed = _output("error", ename="CheckFailed", evalue=headline, traceback=[headline])
     return [shown, failed]
 
 

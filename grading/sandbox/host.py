@@ -187,7 +187,10 @@ class Sandbox:
             self.close()
             raise SandboxError(f"the sandbox cannot be measured: {error}") from None
         self._baseline_mb = self._peak_mb()
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        most = (
+            self._meter.usage().memory + limits.memory_mb * MEGABYTE
+        )  # what a first look finds later could be the student's
+        self._watcher = threading.Thread(target=self._watch, args=(most,), daemon=True)
         if self._walls:
             self._watcher.start()
 
@@ -304,15 +307,13 @@ class Sandbox:
 
         return serve
 
-    def _watch(self) -> None:
-        """End the sandbox when its processes together use more than they may."""
+    def _watch(self, most: int) -> None:
+        """End the sandbox when its processes together use more than they may: of memory, ``most``."""
         assert self._meter is not None
-        baseline = None
         while not self._closed.wait(WATCH_SECONDS):
             used = self._meter.usage()
-            if baseline is None:
-                baseline = used.memory
             if used.threads > 2 * self.limits.processes or used.processes > self.limits.processes:
                 self._lose("processes")
-            elif used.memory > baseline + self.limits.memory_mb * MEGABYTE:
+                continue
+            if used.memory > most and self._meter.memory_once() > most:
                 self._lose("memory")

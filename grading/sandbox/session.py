@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from grading.sandbox import replies
 from grading.sandbox.host import CellRun, Sandbox
@@ -21,6 +22,7 @@ class Session:
 
     Attributes:
         given: lines of the released notebook, which may need what is not here, and are not the student's.
+        left_out: lines that Python cannot read: cell, line, why.
         ran: every cell that ran, by its number in the notebook, and what became of it.
         lost: why sandboxes died, in order.
         culprits: the cells that a sandbox died of, with why.
@@ -29,6 +31,7 @@ class Session:
 
     def __init__(self, start: Callable[[], Sandbox], files: dict[str, bytes], limits: Limits) -> None:
         self.given: frozenset[str] = frozenset()
+        self.left_out: list[tuple[int, str, str]] = []
         self.ran: list[tuple[int, CellRun]] = []
         self.lost: list[str] = []
         self.culprits: dict[int, str] = {}
@@ -75,15 +78,21 @@ class Session:
         self.open()
         return self._sandbox if self._sandbox and not self._sandbox.lost else None
 
-    def run(self, index: int, source: str) -> None:
-        """Run a cell; one that a sandbox dies of does not run again."""
+    def run(self, index: int, source: str, left_out: tuple[tuple[str, str], ...] = ()) -> None:
+        """Run a cell; one that a sandbox dies of does not run again.
+
+        Args:
+            left_out: its lines that Python cannot read, each with why.
+        """
         began = time.monotonic()
+        self.left_out += [(index, line, why) for line, why in left_out]
         sandbox = self.alive()
         if sandbox is None:
             return
         cell = sandbox.run(source)
         self.cell_seconds += time.monotonic() - began
-        self.ran.append((index, self._within(cell)))
+        unread = [_error(*why.partition(": ")[::2], line) for line, why in left_out]
+        self.ran.append((index, self._within(replace(cell, outputs=unread + cell.outputs))))
         if cell.lost:
             self.culprits[index] = cell.lost
         else:
@@ -101,9 +110,10 @@ class Session:
         return replace(cell, outputs=kept)
 
     def failed_lines(self) -> list[tuple[int, str, str]]:
-        """Return the statements that failed and were skipped: cell, line, why; not the course's own, nor those that came to a stub."""
+        """Return the statements that failed and were skipped, or cannot be read: cell, line, why; not the course's own, nor those that came to a stub."""
         lines = [(index, line, why) for index, cell in self.ran for line, why in cell.failed_lines]
-        return [(i, line, why) for i, line, why in lines if line not in self.given and not why.startswith(STUB)]
+        own = [(i, line, why) for i, line, why in lines if line not in self.given and not why.startswith(STUB)]
+        return sorted(self.left_out + own, key=lambda found: found[0])
 
     def only_check(self) -> None:
         """Run no further cell of the notebook: what its cells have left of the time, and as much again, is for checks."""
@@ -143,3 +153,9 @@ class Session:
         finally:
             self.close()
             self._cells, self._starts = everything, starts
+
+
+def _error(name: str, says: str, line: str) -> dict[str, Any]:
+    """Return the output of a line that cannot be read."""
+    traceback = [f"{line}\n{name}: {says}"]
+    return {"output_type": "error", "ename": name, "evalue": f"{says}: {line}", "traceback": traceback}
