@@ -17,7 +17,7 @@ from torch import Tensor
 from course_lib.checker.bank import alike
 from course_lib.checker.behaviour import Seen, off_by_a_size
 from course_lib.checker.candidates import Candidate, candidates
-from course_lib.checker.compare import Observation, difference, expected
+from course_lib.checker.compare import Observation, difference
 from course_lib.checker.exercise import Diagnosis, Exercise, Misconception, call_and_read
 from course_lib.checker.further import Further, observed
 
@@ -90,9 +90,10 @@ def _on_all(
     if rule(exercise, got, want) is None:
         return None  # then the further ones need not be asked
     more = list(further)
-    if any(mine.failed for _, mine in more):
+    if any(mine.failed for _, mine, _ in more):
         return None
-    return rule(exercise, [*got, *more], [*want, *(expected(exercise, case) for case, _ in more)])
+    seen = [*got, *((case, mine) for case, mine, _ in more)]
+    return rule(exercise, seen, [*want, *(right for _, _, right in more)])
 
 
 def _looked_up(exercise: Exercise, visible: Callable[[], Sequence[Observation]]) -> Iterator[Candidate]:
@@ -129,7 +130,7 @@ def _two_terms(exercise: Exercise, got: Seen, want: Sequence[Observation]) -> Di
     for (first, one), (second, other) in itertools.combinations(changes, 2):
         if torch.allclose(right + one + other, mine, rtol=1e-7, atol=1e-7):
             says = f"Two things. {first.says} And: {second.says}"
-            return Diagnosis(f"{first.name} + {second.name}", says)
+            return Diagnosis(f"{first.name} and {second.name}", says)  # " + " is a mistake with a slip on top
     return None
 
 
