@@ -27,10 +27,12 @@ from course_lib.answers import LocalAnswer
 from course_lib.checker.candidates import known_answers
 from course_lib.checker.compare import Case, Observation, difference, expected, observe, reference_answer
 from course_lib.checker.exercise import ClassExercise, Exercise, Question
+from course_lib.checker.further import observed
 from course_lib.checker.mutants import class_mutants, mutants, two_changes
 from course_lib.checker.probes import HIDDEN, Draw
 from course_lib.checker.report import Report
 from course_lib.checker.review import review_exercise
+from course_lib.checker.stages import prepare
 from course_lib.checker.twins import does_the_same
 from course_lib.exercises import TOPICS
 
@@ -81,14 +83,44 @@ def agrees(exercise: Exercise, seen: Seen) -> bool:
     )
 
 
-def is_true(exercise: Exercise, seen: Seen, told: list[Callable[..., Any]]) -> bool:
+def is_true(exercise: Exercise, seen: Seen, mutant: Callable[..., Any], told: list[Callable[..., Any]]) -> bool:
     """Whether one of the mistakes that bear the name told does on other inputs what a mutant does.
 
-    What is told of a value says nothing of its gradient; where the values are right, it is the gradients that were meant.
+    What is told of a value says nothing of its gradient, nor of an extreme: it is held where a check first finds something
+    wrong. A mistake that draws noise of its own says no more than that.
     """
-    values_right = all(_same(exercise, seen, exercise.reference, seed, ()) for seed in OTHER_SEEDS)
-    gradients = exercise.gradients if values_right else ()
-    return any(all(_same(exercise, seen, function, seed, gradients) for seed in OTHER_SEEDS) for function in told)
+    if all(_same(exercise, seen, exercise.reference, seed, ()) for seed in OTHER_SEEDS):
+        return _is_true_where_wrong(exercise, mutant, told)
+    return any(
+        all(_same(exercise, seen, function, seed, ()) for seed in OTHER_SEEDS)
+        or (_draws(exercise, function) and _draws(exercise, mutant))
+        for function in told
+    )
+
+
+def _is_true_where_wrong(exercise: Exercise, mutant: Callable[..., Any], told: list[Callable[..., Any]]) -> bool:
+    """Whether a mistake does what a mutant does in the first stage in which that one is wrong, on several draws of it."""
+    drawn: dict[str, list[tuple[Case, Observation]]] = {}
+    for seed in OTHER_SEEDS:
+        for stage, want in prepare(exercise, seed):
+            drawn.setdefault(stage.name, []).extend(zip(stage.cases, want, strict=True))
+    got: list[tuple[Case, Observation]] = []
+    for pairs in drawn.values():
+        seen = [(case, observe(exercise, LocalAnswer(exercise.name, mutant, SECONDS), case)) for case, _ in pairs]
+        got += seen
+        if any(difference(exercise, mine, right) for (_, mine), (_, right) in zip(seen, pairs, strict=True)):
+            got = seen
+            break
+    return any(
+        all(difference(exercise, mine, observed(exercise, function, case)) is None for case, mine in got)
+        for function in told
+    )
+
+
+def _draws(exercise: Exercise, function: Callable[..., Any]) -> bool:
+    """Whether a function called twice with the same inputs gives different results."""
+    answer, case = LocalAnswer(exercise.name, function, SECONDS), _case(exercise, OTHER_SEEDS[0], ())
+    return difference(exercise, observe(exercise, answer, case), observe(exercise, answer, case)) is not None
 
 
 def _same(exercise: Exercise, seen: Seen, function: Callable[..., Any], seed: int, gradients: tuple[str, ...]) -> bool:
@@ -135,7 +167,7 @@ def try_function(exercise: Exercise, outcome: Outcome, most: int | None) -> None
             else:
                 outcome.counts["named"] += 1
                 told = known_answers(exercise, report.misconception or "")
-                if told and not is_true(exercise, seen_of(exercise, mutant.function), told):
+                if told and not is_true(exercise, seen_of(exercise, mutant.function), mutant.function, told):
                     outcome.untrue.append(f"{mutant.says} Told: {report.misconception}")
 
 
@@ -150,7 +182,7 @@ def try_pairs(exercise: Exercise, outcome: Outcome, most: int | None) -> None:
             continue
         outcome.counts["pairs named"] += 1
         told = known_answers(exercise, report.misconception)
-        if told and not is_true(exercise, seen_of(exercise, function), told):
+        if told and not is_true(exercise, seen_of(exercise, function), function, told):
             outcome.untrue.append(f"{one} And: {other} Told: {report.misconception}")
 
 

@@ -1,12 +1,12 @@
 """From a wrong observation to the sentence that tells the student what is wrong.
 
 The first of the known wrong answers (candidates.py) that does everything the answer did is told; those that can are found by
-two numbers each (bank.py). Where none does, two mistakes in different terms, a constant, a size of an input are tried.
+two numbers each (bank.py), and have to do as the answer does on further draws, too (further.py). Where none does, two mistakes
+in different terms, a constant, a size of an input are tried, and held to the same.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -17,8 +17,9 @@ from torch import Tensor
 from course_lib.checker.bank import alike
 from course_lib.checker.behaviour import Seen, off_by_a_size
 from course_lib.checker.candidates import Candidate, candidates
-from course_lib.checker.compare import Case, Observation, difference, observe, reference_answer
+from course_lib.checker.compare import Observation, difference
 from course_lib.checker.exercise import Diagnosis, Exercise, Misconception, call_and_read
+from course_lib.checker.further import Further, observed
 
 # One-change programs tried where nothing is known beforehand, for a function and for what is seen through a whole step
 # of training: more would keep a student waiting.
@@ -35,6 +36,7 @@ def diagnose(
     want: Sequence[Observation],
     passed: Seen,
     visible: Callable[[], Sequence[Observation]],
+    further: Further,
 ) -> Diagnosis | None:
     """Return the first wrong answer we know that behaves like this one, or None.
 
@@ -43,6 +45,7 @@ def diagnose(
         want: what the reference does on them.
         passed: earlier cases with the right results; the answer was right there, so the candidate must be.
         visible: what the answer does on the inputs that everyone sees, by which candidates are looked up.
+        further: what it does on draws like those judged now, asked only where there is something to confirm.
     """
     if any(mine.failed for _, mine in got):
         return None  # an error speaks for itself
@@ -55,11 +58,11 @@ def diagnose(
     def explains(implementation: Callable[..., Any]) -> bool:
         told_apart = False
         for (case, mine), right in zip(got, want, strict=True):
-            theirs = _observed(exercise, implementation, case)
+            theirs = observed(exercise, implementation, case)
             if difference(exercise, mine, theirs) is not None:
                 return False
             told_apart = told_apart or difference(exercise, theirs, right) is not None
-        return told_apart and _right_on(exercise, implementation, passed)
+        return told_apart and _right_on(exercise, implementation, passed) and further.confirm(implementation)
 
     cut = any(mine.disconnected != right.disconnected for (_, mine), right in zip(got, want, strict=True))
     for candidate in _looked_up(exercise, visible):
@@ -73,8 +76,24 @@ def diagnose(
         return Diagnosis("not finite", NOT_FINITE)
     if not pairs or any(mine.shape != right.shape for mine, right in pairs):
         return None
-    found = (None if passed else _two_terms(exercise, got, want)) or _constant([mine for _, mine in got], want)
-    return found or (None if passed else off_by_a_size(exercise, got, want))
+    rules = (_constant,) if passed else (_two_terms, _constant, off_by_a_size)
+    return next((found for rule in rules if (found := _on_all(rule, exercise, got, want, further))), None)
+
+
+Rule = Callable[[Exercise, Seen, Sequence[Observation]], Diagnosis | None]
+
+
+def _on_all(
+    rule: Rule, exercise: Exercise, got: Seen, want: Sequence[Observation], further: Further
+) -> Diagnosis | None:
+    """Return what a rule finds in the cases judged now and in the further draws together."""
+    if rule(exercise, got, want) is None:
+        return None  # then the further ones need not be asked
+    more = list(further)
+    if any(mine.failed for _, mine, _ in more):
+        return None
+    seen = [*got, *((case, mine) for case, mine, _ in more)]
+    return rule(exercise, seen, [*want, *(right for _, _, right in more)])
 
 
 def _looked_up(exercise: Exercise, visible: Callable[[], Sequence[Observation]]) -> Iterator[Candidate]:
@@ -88,12 +107,6 @@ def _looked_up(exercise: Exercise, visible: Callable[[], Sequence[Observation]])
         left -= candidate.kind == "change"
         if candidate.kind != "change" or left >= 0:
             yield candidate
-
-
-@functools.lru_cache(maxsize=10_000)
-def _observed(exercise: Exercise, implementation: Callable[..., Any], case: Case) -> Observation:
-    """Observe a candidate; what it does on a case is asked again with every answer that is not explained."""
-    return observe(exercise, reference_answer(exercise, implementation), case)
 
 
 def _paired(mine: Observation, right: Observation) -> list[tuple[Tensor, Tensor]]:
@@ -111,13 +124,13 @@ def _two_terms(exercise: Exercise, got: Seen, want: Sequence[Observation]) -> Di
         return None
     changes: list[tuple[Misconception, Tensor]] = []
     for misconception in exercise.misconceptions:
-        theirs = _flat([_observed(exercise, misconception.answer, case) for case, _ in got])
+        theirs = _flat([observed(exercise, misconception.answer, case) for case, _ in got])
         if theirs is not None and theirs.shape == right.shape and not torch.allclose(theirs, right):
             changes.append((misconception, theirs - right))
     for (first, one), (second, other) in itertools.combinations(changes, 2):
         if torch.allclose(right + one + other, mine, rtol=1e-7, atol=1e-7):
             says = f"Two things. {first.says} And: {second.says}"
-            return Diagnosis(f"{first.name} + {second.name}", says)
+            return Diagnosis(f"{first.name} and {second.name}", says)  # " + " is a mistake with a slip on top
     return None
 
 
@@ -131,13 +144,13 @@ def _flat(observations: Sequence[Observation]) -> Tensor | None:
 
 
 def _right_on(exercise: Exercise, implementation: Callable[..., Any], passed: Seen) -> bool:
-    return all(difference(exercise, _observed(exercise, implementation, case), right) is None for case, right in passed)
+    return all(difference(exercise, observed(exercise, implementation, case), right) is None for case, right in passed)
 
 
-def _constant(got: Sequence[Observation], want: Sequence[Observation]) -> Diagnosis | None:
+def _constant(exercise: Exercise, got: Seen, want: Sequence[Observation]) -> Diagnosis | None:
     """Recognise results that are off by one and the same constant, or constant factor, everywhere."""
-    mine, right = _flat(got), _flat(want)
-    if mine is None or right is None or len(mine) < 3:
+    mine, right = _flat([observation for _, observation in got]), _flat(want)
+    if mine is None or right is None or mine.shape != right.shape or len(mine) < 3:
         return None
     offset, factor = mine - right, mine / right
     if offset.abs().mean() > 1e-6 and offset.std() < 1e-6 * offset.abs().mean():

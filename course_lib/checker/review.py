@@ -18,6 +18,7 @@ from course_lib.checker.behaviour import behaviour
 from course_lib.checker.compare import Case, Observation, Reading, difference, observe, reference_answer
 from course_lib.checker.diagnose import NOT_FINITE, diagnose
 from course_lib.checker.exercise import ClassExercise, Diagnosis, Exercise, Property, Question
+from course_lib.checker.further import Further
 from course_lib.checker.probes import HIDDEN, VISIBLE, Draw
 from course_lib.checker.report import Report, show_shape, show_value
 from course_lib.checker.stages import VISIBLE_SEED, Stage, prepare, visible_cases
@@ -103,7 +104,8 @@ def _review(exercise: Exercise, answer: Answer, seed: int | None) -> Report:
         if wrong is not None:
             seen = list(zip(stage.cases, got, strict=True))
             visible = functools.partial(_visible, exercise, answer, seed, passed, got)
-            found = diagnose(exercise, seen, want, passed, visible)
+            further = Further(exercise, answer, stage.name)
+            found = diagnose(exercise, seen, want, passed, visible, further)
             return _wrong(exercise, answer, stage, seen[wrong], want[wrong], found, seed)
         passed += zip(stage.cases, want, strict=True)
     for rule in exercise.properties:

@@ -121,7 +121,8 @@ EXERCISE = Exercise(
         ),
         Misconception(
             "unstable",
-            "Far from the codes you get -inf: exp underflows before the mean. Use logsumexp.",
+            "Far from the codes you get -inf: a density underflows to 0 before its logarithm is taken. Stay with log-densities, "
+            "and take their mean with logsumexp.",
             lambda z, mu, log_sigma: _all_pairs(z, mu, log_sigma).exp().mean(1).log(),
         ),
     ),

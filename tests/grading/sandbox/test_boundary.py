@@ -115,6 +115,12 @@ ODD: dict[str, Any] = {
     "half of the gradient is cut": lambda sigma: (
         find_exercise("gaussian_entropy").reference(sigma) + sigma.detach().sum(-1) - sigma.sum(-1)
     ),
+    "is wrong in one way on the inputs seen first": lambda sigma: (
+        find_exercise("gaussian_entropy").reference(sigma) * (-1 if sigma.shape[-1] in (2, 3, 4) else 3)
+    ),
+    "is wrong on the inputs seen first and raises on others": lambda sigma: (
+        -find_exercise("gaussian_entropy").reference(sigma) / [0, 0, 1, 1, 1][sigma.shape[-1]]
+    ),
     "recurses": lambda sigma: ODD["recurses"](sigma),
 }
 
