@@ -90,7 +90,12 @@ class Repaired:
             identity = step.place.id if own and step.place else f"own-{index}"
             metadata = copy.deepcopy(step.place.metadata) if own and step.place else {}
             if step.kind == "code":
-                made = {"cell_type": "code", "execution_count": None, "outputs": [], "source": step.source}
+                made: dict[str, object] = {
+                    "cell_type": "code",
+                    "execution_count": None,
+                    "outputs": [],
+                    "source": step.source,
+                }
             else:  # a raw cell could be HTML: it is shown as what it is, text
                 text = step.source if step.kind == "markdown" else f"```\n{step.source}\n```"
                 made = {"cell_type": "markdown", "source": text}
