@@ -81,7 +81,7 @@ def run_alone(
 
 
 # These train for most of a minute or longer; the replay of the solutions trains the same.
-LONG = ("03", "05", "06", "07", "10")
+LONG = ("03", "05", "06", "07", "10", "11")
 ALL = [pytest.param(topic, marks=pytest.mark.record if topic.startswith(LONG) else ()) for topic in topics()]
 
 
