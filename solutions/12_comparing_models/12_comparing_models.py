@@ -530,13 +530,13 @@ for name, step in steps.items():
     training[name] = cost_of_step(models[name], step, y[:100])[0] / 100
 trained = {name: shipped_models()[name].seconds for name in ("VAE", "NICE")}
 trained["Real-NVP"] = shipped_digit_flow().seconds
-print("           bits/dim  parameters  latents  trained  ms a digit,  ms a digit,")
-print("                                          for      to train on  to draw")
+print(f"{'bits/dim':>17}{'parameters':>12}{'latents':>9}{'trained':>9}  ms a digit to")
+print(f"{'for':>47}{'train on':>11}{'draw':>8}")
 for name, model in models.items():
     count, latents = sum(p.numel() for p in model.parameters()), 24 if name == "VAE" else 784
     most = "≤" if name == "VAE" else " "
-    print(f"{name:9} {most}{bits[name].mean():8.2f}  {count:10,}  {latents:7}", end="")
-    print(f"  {trained[name]:5.0f} s  {1e3 * training[name]:11.2f}  {1e3 * drawing[name]:11.3f}")
+    print(f"{name:9} {most}{bits[name].mean():6.2f}{count:12,}{latents:9}{trained[name]:7.0f} s", end="")
+    print(f"{1e3 * training[name]:11.2f}{1e3 * drawing[name]:8.3f}")
 
 # %% exercise="exact_line"
 # "+ can get exact probabilities/likelihoods". Of one test digit, what did you get?

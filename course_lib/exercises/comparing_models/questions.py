@@ -59,7 +59,7 @@ REPORT_C = _diagnosis(
 UNLIKE = Question(
     name="unlike_prediction",
     points=1,
-    text="The Real-NVP has seen nothing but digits. Which image will it give the *fewest* bits/dim?",
+    text="The Real-NVP has seen nothing but digits. Which image will it give the fewest bits/dim?",
     options={
         "a digit of its training set": "It has learned digits, that is so. But bits add up over 784 pixels: which of these images is the "
         "easiest to tell, pixel by pixel?",
@@ -157,7 +157,7 @@ COMPRESS = Question(
     options={
         "the VAE, because 24 numbers are few": "From 24 numbers the digit does not come back pixel by pixel: what the decoder misses has to be stored too, "
         "and all of that is in its bits/dim.",
-        "the Real-NVP, because its bits/dim are fewest": "Bits/dim *are* the length of the stored file, up to what the coder wastes. (For the VAE, "
+        "the Real-NVP, because its bits/dim are fewest": "Bits/dim are the length of the stored file, up to what the coder wastes. (For the VAE, "
         "bits-back coding reaches the ELBO; for flows, local bits-back coding, log p(x).)",
         "NICE, because it is quickest": "It is quick, and its files are longer by the difference in bits/dim, every digit, for ever.",
         "the VAE, because its samples look best": "Nobody looks at a file. Its length is bits/dim.",
