@@ -57,16 +57,21 @@ class Meter:
 
         The kernel walks through the pages for it: milliseconds for each gigabyte, so only ``usage`` is asked for all the time.
         """
-        whole, largest = 0, 0
+        private, shared, largest = 0, 0, 0
+        areas: dict[str, int] = {}
         with self._lock:
             for number in self._numbers():
                 status = self._status(number)
                 own = status.get("RssAnon", 0) + status.get("RssShmem", 0)
                 shares = self._status(number, "smaps_rollup")
                 # A program that may not be read counts in full.
-                whole += shares["Pss_Anon"] + shares["Pss_Shmem"] if shares else own
+                private += shares["Pss_Anon"] if shares else own
+                shared += shares["Pss_Shmem"] if shares else 0
                 largest = max(largest, own)  # what is forked meanwhile has a share, and is not in the list
-        return KILOBYTE * max(whole, largest)
+                for area, size in self._shared_areas(number).items():
+                    areas[area] = max(areas.get(area, 0), size)
+        # A child holds what its parent wrote to shared memory without having touched it: such an area counts as it is mapped.
+        return max(KILOBYTE * (private + shared), KILOBYTE * private + sum(areas.values()), KILOBYTE * largest)
 
     def peak_mb(self) -> float:
         """Return the most memory that the guest has had, libraries included, MB; 0 when it has ended."""
@@ -78,17 +83,27 @@ class Meter:
             return [int(name) for name in os.listdir(self._proc) if name.isdigit()] if self._proc >= 0 else []
         return []
 
+    def _shared_areas(self, number: int) -> dict[str, int]:
+        """Return the bytes mapped of each anonymous area of memory that processes share, by its inode."""
+        found: dict[str, int] = {}
+        for line in self._text(number, "maps").splitlines():
+            addresses, rights, _, _, inode, *name = line.split(maxsplit=5)
+            if rights.endswith("s") and name == ["/dev/zero (deleted)"]:
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                found[inode] = found.get(inode, 0) + end - start
+        return found
+
     def _status(self, number: int, name: str = "status") -> dict[str, int]:
         """Return what a file of a process counts, in its own units; empty for one that has ended or may not be read."""
+        rows = (line.partition(":") for line in self._text(number, name).splitlines())
+        words = {key: value.split() for key, _, value in rows if key != "Name"}
+        return {key: int(value[0]) for key, value in words.items() if value and value[0].isdigit()}
+
+    def _text(self, number: int, name: str) -> str:
+        """Return a file of a process; nothing of one that has ended or may not be read."""
         with suppress(OSError):
             if self._proc < 0:
-                return {}
-            file = os.open(f"{number}/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
-            try:
-                text = os.read(file, 1 << 14).decode(errors="replace")
-            finally:
-                os.close(file)
-            rows = (line.partition(":") for line in text.splitlines())
-            words = {key: value.split() for key, _, value in rows if key != "Name"}
-            return {key: int(value[0]) for key, value in words.items() if value and value[0].isdigit()}
-        return {}
+                return ""
+            with open(os.open(f"{number}/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc), "rb") as file:
+                return file.read().decode(errors="replace")
+        return ""

@@ -80,8 +80,8 @@ def run_alone(
     return notebook
 
 
-# These train for most of a minute or longer; the replay of the solutions trains the same.
-LONG = ("03", "05", "06", "07", "10", "11")
+# These take most of a minute or longer; the replay of the solutions trains the same.
+LONG = ("03", "04", "05", "06", "07", "08", "09", "10", "11", "12")
 ALL = [pytest.param(topic, marks=pytest.mark.record if topic.startswith(LONG) else ()) for topic in topics()]
 
 
